@@ -1,0 +1,15 @@
+# The endpoint in a container: `docker build -t promptfix . && docker run -p 8000:8000 promptfix`
+FROM python:3.12-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY . .
+# The CPU build of torch is a tenth of the CUDA one; give another index for a GPU image.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" --constraint constraints.txt torch \
+    && pip install --no-cache-dir --constraint constraints.txt .
+RUN useradd --create-home promptfix
+USER promptfix
+ENV HF_HUB_OFFLINE=1
+EXPOSE 8000
+ENTRYPOINT ["promptfix"]
+CMD ["serve"]

@@ -1,0 +1,42 @@
+# Everything a newcomer or CI runs. Only Python 3.11 or later and make are needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+export HF_HUB_OFFLINE = 1
+
+.PHONY: demo test test-slow test-data test-wheel lint check clean
+
+$(BIN)/promptfix: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(BIN)/pytest: $(BIN)/promptfix
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+demo: $(BIN)/promptfix  ## install, then repair a few prompts on the embedded model
+	$(BIN)/promptfix demo
+
+test: $(BIN)/pytest  ## install the test extras and run the tests
+	$(BIN)/python -m pytest -q -m "not slow and not gpu and not data"
+
+test-slow: $(BIN)/pytest  ## the tests that take longer: parity with sae-lens, a whole small recipe
+	$(BIN)/python -m pytest -q -m "slow"
+
+test-data: $(BIN)/pytest  ## the tests that need the public data sets in PROMPTFIX_DATA
+	$(BIN)/python -m pytest -q -m "data"
+
+test-wheel: $(BIN)/pytest  ## build the wheel and use it from another folder
+	sh tests/wheel.sh $(BIN)/python
+
+lint: $(BIN)/pytest  ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -1,0 +1,82 @@
+"""What can mini do on its own? Greedy answers to each test set, no repair: `python -m eval.mini_abilities`.
+
+Items that share half of their number-masked 6-grams with a training item are dropped and counted (mini/leaks.py). Sets
+whose files are missing are left out. Writes eval/results/mini_abilities.json: per set n and correct.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from eval.common import ROOT, WEIGHTS, data_folder, share, write_result
+from promptfix.mini import leaks
+from promptfix.mini.corpus.mix import Mixture
+from promptfix.models import LocalModel
+from promptfix.network import load_network
+from promptfix.records import Prompt
+from promptfix.tasks import Item, correct, final, load
+
+SETS = {
+    "svamp": ["math/svamp-train.jsonl", "math/svamp-test.jsonl"], "svamp-test": ["math/svamp-test.jsonl"], "asdiv": ["math/asdiv-all.jsonl"],
+    "mawps-test": ["math/mawps-test.jsonl"], "gsm8k-test": ["math/gsm8k-test.jsonl"], "moh-x": ["metaphor/moh-x.jsonl"], "vua20-test": ["metaphor/vua20-test.jsonl"],
+}
+VUA_SAMPLE = 2000
+TRAINING_SAMPLE = 150_000
+MAX_TOKENS = 64
+
+
+def items_of(name: str, data: Path) -> list[Item]:
+    """The items of a set; of VUA-20 a fixed sample of whole lemmas, `VUA_SAMPLE` or a few more."""
+    items = [item for file in SETS[name] for item in load(data / file)]
+    return grouped_sample(items, VUA_SAMPLE) if name == "vua20-test" else items
+
+
+def grouped_sample(items: list[Item], least: int, seed: int = 0) -> list[Item]:
+    """Whole groups in a fixed random order until there are `least` items."""
+    groups = sorted({i.group for i in items})
+    Random(seed).shuffle(groups)
+    sizes = Counter(i.group for i in items)
+    totals = itertools.accumulate(sizes[g] for g in groups)
+    chosen = {g for g, total in zip(groups, totals, strict=True) if total - sizes[g] < least}
+    return [i for i in items if i.group in chosen]
+
+
+def unleaked(items: list[Item], known: set[tuple[str, ...]]) -> list[Item]:
+    """The items that do not overlap with the training text."""
+    return [i for i in items if leaks.overlap(i.prompt, known) < leaks.SHARE]
+
+
+def main() -> None:
+    """Answer, score, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=WEIGHTS / "model")
+    parser.add_argument("--sets", nargs="*", default=[*SETS, "hand-typed"])
+    parser.add_argument("--limit", type=int, default=None, help="only the first items of each set; nothing is written")
+    options = parser.parse_args()
+    data = data_folder()
+    model = LocalModel(load_network(options.model))
+    documents = itertools.islice(Mixture(data).stream(990_001), TRAINING_SAMPLE)
+    known = leaks.union(d.prompt for d in documents if d.prompt is not None)
+    results: dict[str, dict[str, int]] = {}
+    for name in options.sets:
+        everything = load(ROOT / "eval" / "hand_typed.jsonl") if name == "hand-typed" else items_of(name, data)
+        items = everything if name == "hand-typed" else unleaked(everything, known)
+        items = items[: options.limit]
+        answers = model.answer_many([Prompt(text=i.prompt) for i in items], max_tokens=MAX_TOKENS, batch=64)
+        right = sum(correct(a.text, i.gold) for a, i in zip(answers, items, strict=True))
+        silent = sum(final(a.text) is None for a in answers)
+        results[name] = {"n": len(items), "correct": right, "dropped_as_leaks": len(everything) - len(items), "without_answer": silent}
+        if items[0].task == "metaphor":
+            results[name]["majority"] = max(Counter(i.gold for i in items).values())
+        print(f"{name:12} {share(right, len(items))}  n {len(items)}  {json.dumps(results[name])}", flush=True)
+    if options.limit is None:
+        print(write_result("mini_abilities", results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The command line: `promptfix ask "..."` and what goes with it.
+
+    prompts.py   ask, repair, inspect
+    data.py      check, schema
+    jobs.py      mini train, mine, serve
+    options.py   the options that commands share
+    show.py      traces, readings and problems, for people
+
+Nothing heavy is imported before a command needs it. Whatever goes wrong on purpose is one
+sentence on stderr and exit code 2.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from promptfix.cli import data, jobs, prompts
+from promptfix.errors import PromptfixError
+
+app = typer.Typer(
+    name="promptfix",
+    help="Find out how a language model misreads a prompt, and repair the prompt.",
+    epilog='Example: promptfix ask "A shop sold two gross of pencils. How many is that?"',
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (prompts, data, jobs):
+    commands.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line: the entry point `promptfix`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code.
+
+    0 is well, 1 that a check found something, 2 that the command could not be carried out, and
+    130 that it was interrupted.
+    """
+    try:
+        return app(args=list(arguments), prog_name="promptfix", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "promptfix"
+        return _fail(f"{error.format_message().rstrip('.')}; see {command} --help")
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (PromptfixError, OSError) as error:
+        return _fail(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+
+
+def _fail(message: str) -> int:
+    typer.echo(f"promptfix: {message}", err=True)
+    return 2

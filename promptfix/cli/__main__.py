@@ -1,0 +1,5 @@
+"""`python -m promptfix.cli` is `promptfix`."""
+
+from promptfix.cli import main
+
+main()

@@ -1,0 +1,146 @@
+"""The commands that look at one prompt: ask, repair, inspect."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptfix.cli.options import (
+    AnnotationsDir,
+    AsJson,
+    DetectorsDir,
+    ModelDir,
+    PromptText,
+    SaeDir,
+    busy,
+    pipeline,
+    prompt_text,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from promptfix.pipeline import Pipeline
+    from promptfix.records import Prompt, Reading, Trace
+    from promptfix.settings import Settings
+
+DEMO = (
+    "A shop sold two gross of pencils. How many pencils is that?",
+    "Tom has 8 marbles and 5 red hats. He buys 4 more marbles. How many marbles does he have?",
+    "Ann has 12 stamps. She has 5 fewer than Ben. How many stamps does Ben have?",
+    'Is the word "devoured" used literally or metaphorically? She devoured the novel.',
+)
+"""What `demo` asks."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    example = "Example: promptfix {}"
+    app.command(epilog=example.format('ask "A shop sold two gross of pencils. How many?"'))(ask)
+    app.command(epilog=example.format("demo"))(demo)
+    app.command(epilog=example.format("repair --json - < problem.txt"))(repair)
+    app.command(epilog=example.format('inspect --top 5 "She sold three score of eggs."'))(inspect)
+
+
+def ask(
+    prompt: PromptText,
+    model: ModelDir = None,
+    sae: SaeDir = None,
+    detectors: DetectorsDir = None,
+    annotations: AnnotationsDir = None,
+    as_json: AsJson = False,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 64,
+) -> None:
+    """Repair a prompt and answer it, and the prompt as it came, to compare."""
+    from promptfix.records import Prompt, Sampling
+
+    asked = Prompt(text=prompt_text(prompt))
+    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    loaded = pipeline(chosen)
+    with busy("asking"):
+        trace = loaded.answer(asked, compare=True, sampling=Sampling(max_tokens=max_tokens))
+    _print_trace(trace, as_json=as_json)
+
+
+def repair(
+    prompt: PromptText,
+    model: ModelDir = None,
+    sae: SaeDir = None,
+    detectors: DetectorsDir = None,
+    annotations: AnnotationsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Repair a prompt without answering it."""
+    from promptfix.records import Prompt
+
+    asked = Prompt(text=prompt_text(prompt))
+    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    _print_trace(pipeline(chosen).repair(asked), as_json=as_json)
+
+
+def inspect(
+    prompt: PromptText,
+    model: ModelDir = None,
+    sae: SaeDir = None,
+    detectors: DetectorsDir = None,
+    annotations: AnnotationsDir = None,
+    as_json: AsJson = False,
+    top: Annotated[
+        int, typer.Option(min=0, help="Also show so many features of the whole SAE per token.")
+    ] = 0,
+) -> None:
+    """Show which features fire on which tokens: those that detectors look at."""
+    from promptfix.records import Prompt
+
+    asked = Prompt(text=prompt_text(prompt))
+    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    loaded = pipeline(chosen)
+    reading = loaded.microscope.read(asked).reading
+    everything = _read_all(loaded, chosen, asked) if top else None
+    if as_json:
+        print((everything or reading).model_dump_json(indent=2))
+        return
+    from promptfix.cli import show
+
+    detectors_here = loaded.library.detectors_for(loaded.microscope.lens)
+    meanings = {int(f): line for det in detectors_here for f, line in det.readings.items()}
+    show.reading(reading, meanings)
+    if everything is not None:
+        show.strongest(everything, top)
+
+
+def demo(
+    model: ModelDir = None,
+    sae: SaeDir = None,
+    detectors: DetectorsDir = None,
+    annotations: AnnotationsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a few prompts, typed by hand, and show before and after."""
+    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    loaded = pipeline(chosen)
+    for number, prompt in enumerate(DEMO):
+        if number and not as_json:
+            print()
+        _print_trace(loaded.answer(prompt, compare=True), as_json=as_json)
+
+
+def _read_all(loaded: "Pipeline", chosen: "Settings", prompt: "Prompt") -> "Reading":
+    """Read a prompt through the whole SAE rather than the features that detectors name."""
+    from promptfix.assembly import EMBEDDED
+    from promptfix.errors import MicroscopeError
+    from promptfix.microscope import Microscope
+    from promptfix.sae import Sae
+
+    narrow = loaded.microscope
+    if not isinstance(narrow, Microscope):
+        raise MicroscopeError("only a local model can be read through its whole SAE; omit --top")
+    sae = Sae.load(chosen.sae or EMBEDDED / "sae")
+    return Microscope(narrow.network, sae, narrow.lens).read(prompt).reading
+
+
+def _print_trace(trace: "Trace", *, as_json: bool) -> None:
+    if as_json:
+        print(trace.model_dump_json(indent=2))
+        return
+    from promptfix.cli import show
+
+    show.trace(trace)

@@ -1,0 +1,159 @@
+"""Write an answer token by token, from where the model has read to.
+
+transformers' `generate` does the same in general; for a small model its bookkeeping costs as much
+as the model, and this loop is what an answer from a prefill needs of it.
+"""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from time import monotonic
+from typing import Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from promptfix.errors import ModelTimeout
+from promptfix.network import Network, Prefill, flexible, fork, like_lengths
+from promptfix.records import Sampling
+
+Choose: TypeAlias = Callable[[Tensor], int]
+"""Logits [vocabulary] -> the token to write."""
+
+
+class Written(NamedTuple):
+    """What the model wrote."""
+
+    ids: list[int]
+    """Without the token that ended it."""
+    text: str
+    finish: Literal["stop", "length"]
+
+
+@torch.inference_mode()
+def write(prefill: Prefill, sampling: Sampling, deadline: float | None = None) -> Written:
+    """Write on from a prefill, which stays as it is.
+
+    Raises ModelTimeout once the clock (`time.monotonic`) passes the deadline.
+    """
+    network, logits = prefill.network, prefill.logits
+    cache = fork(prefill.cache, len(prefill.ids))
+    room = min(sampling.max_tokens, network.context - len(prefill.ids))
+    choose = _chooser(sampling)
+    ids: list[int] = []
+    while True:
+        token = choose(logits)
+        if (end := _end(network, ids, token, sampling.stop, room)) is not None:
+            return end
+        if deadline is not None and monotonic() > deadline:
+            raise ModelTimeout(
+                f"the model wrote {len(ids)} tokens in its time and was not done; ask for fewer "
+                "tokens or give it more time"
+            )
+        logits = network.forward(network.tensor([[token]]), cache)[0]
+
+
+def write_many(
+    network: Network, prompts: Sequence[Sequence[int]], sampling: Sampling, batch: int = 32
+) -> Iterator[tuple[int, Written]]:
+    """Write on from many prompts (token ids), the likeliest token each time.
+
+    Yields the index of a prompt and what was written, as soon as its batch is done: prompts of
+    like length share one.
+    """
+    for some in like_lengths([len(prompt) for prompt in prompts], batch):
+        written = _write_batch(network, [prompts[index] for index in some], sampling)
+        yield from zip(some, written, strict=True)
+
+
+class _Batch:
+    """Prompts that the model reads and answers together, those that are done taken out."""
+
+    def __init__(self, network: Network, prompts: Sequence[Sequence[int]]) -> None:
+        gaps = [max(map(len, prompts)) - len(prompt) for prompt in prompts]
+        pairs = list(zip(prompts, gaps, strict=True))
+        self.rows = list(range(len(prompts)))
+        """The prompts that are in it."""
+        self._network = network
+        self._cache = network.new_cache()
+        # Filled up on the left, so that all answers begin in the same column.
+        self._ids = network.tensor([[*[0] * gap, *prompt] for prompt, gap in pairs])
+        self._mask = network.tensor([[*[0] * gap, *[1] * len(prompt)] for prompt, gap in pairs])
+        self._places = (self._mask.cumsum(-1) - 1).clamp(min=0)
+
+    def predict(self) -> list[int]:
+        """Run the model: the likeliest next token of each row."""
+        logits = self._network.forward(
+            self._ids, self._cache, attention_mask=self._mask, position_ids=self._places
+        )
+        return logits.argmax(-1).tolist()
+
+    def go_on(self, tokens: list[int], done: Container[int]) -> None:
+        """Append the tokens, and take out the rows of prompts that are done."""
+        keep = [place for place, row in enumerate(self.rows) if row not in done]
+        if not flexible(self._cache):
+            keep = list(range(len(self.rows)))  # those that are done run along
+        elif len(keep) < len(self.rows):
+            self.rows = [self.rows[place] for place in keep]
+            self._cache.batch_select_indices(self._network.tensor(keep))
+        self._ids = self._network.tensor([[tokens[place]] for place in keep])
+        self._places = self._places[keep, -1:] + 1
+        more = self._mask.new_ones(len(keep), 1)
+        self._mask = torch.cat([self._mask[keep], more], dim=-1)
+
+
+@torch.inference_mode()
+def _write_batch(
+    network: Network, prompts: Sequence[Sequence[int]], sampling: Sampling
+) -> list[Written]:
+    rooms = [min(sampling.max_tokens, network.context - len(prompt)) for prompt in prompts]
+    ids: list[list[int]] = [[] for _ in prompts]
+    done: dict[int, Written] = {}
+    batch = _Batch(network, prompts)
+    while True:
+        tokens = batch.predict()
+        for row, token in zip(batch.rows, tokens, strict=True):
+            if row not in done and (
+                end := _end(network, ids[row], token, sampling.stop, rooms[row])
+            ):
+                done[row] = end
+        if len(done) == len(prompts):
+            return [done[row] for row in range(len(prompts))]
+        batch.go_on(tokens, done)
+
+
+def _end(
+    network: Network, ids: list[int], token: int, stop: tuple[str, ...], room: int
+) -> Written | None:
+    """Append a token to `ids`, and return the answer if it ends here."""
+    if token in network.stops:
+        return Written(ids, network.decode(ids), "stop")
+    ids.append(token)
+    if stop:
+        text = network.decode(ids)
+        cuts = [text.index(mark) for mark in stop if mark in text]
+        if cuts:
+            return Written(ids, text[: min(cuts)], "stop")
+    return Written(ids, network.decode(ids), "length") if len(ids) >= room else None
+
+
+def _chooser(sampling: Sampling) -> Choose:
+    if sampling.temperature == 0:
+        return lambda logits: int(logits.argmax())
+    # Its own generator: the global one is shared by all threads.
+    chance = torch.Generator()
+    if sampling.seed is None:
+        chance.seed()
+    else:
+        chance.manual_seed(sampling.seed)
+
+    def choose(logits: Tensor) -> int:
+        likely = (logits.float().cpu() / sampling.temperature).softmax(-1)
+        return int(_nucleus(likely, sampling.top_p).multinomial(1, generator=chance))
+
+    return choose
+
+
+def _nucleus(likely: Tensor, top_p: float) -> Tensor:
+    """Keep the fewest likeliest tokens that make up top_p together."""
+    ordered, order = likely.sort(descending=True)
+    beyond = ordered.cumsum(-1) - ordered >= top_p
+    return torch.zeros_like(likely).scatter_(-1, order, ordered.masked_fill(beyond, 0.0))

@@ -1,0 +1,354 @@
+"""The files in detectors/ and annotations/: one declaration each for type, decoder and schema.
+
+What people write and what programs measure lie in separate files. Detectors and annotations
+never name each other: both name a misunderstanding.
+"""
+
+from enum import StrEnum
+from functools import cache
+from string import Formatter
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from promptfix.records import Place
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", max_length=80)]
+Stamp = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*@[1-9][0-9]*$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
+Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\r\n]+$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+MAX_FEATURES = 8
+
+
+class Format(BaseModel):
+    """A part of a data file: frozen, without unknown keys or silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class File(Format):
+    """A whole data file; it may name its schema, so that editors complete it."""
+
+    schema_: str | None = Field(default=None, alias="$schema")
+
+
+class Status(StrEnum):
+    """How much is known about a detector, in rising order but for the last."""
+
+    experimental = "experimental"
+    measured = "measured"
+    trusted = "trusted"
+    retired = "retired"
+
+    def reaches(self, least: "Status") -> bool:
+        """Say whether the evidence is at least of this degree; nothing retired reaches any."""
+        order = list(Status)
+        return self is not Status.retired and order.index(self) >= order.index(least)
+
+
+class Term(Format):
+    """One feature of a weighted sum, at the position of that kind where it is strongest."""
+
+    feature: int = Field(ge=0)
+    weight: Finite
+    at: Place
+
+
+class Weighted(Format):
+    """Fires where bias + sum(weight * activation) reaches the threshold."""
+
+    kind: Literal["weighted"]
+    terms: tuple[Term, ...] = Field(min_length=1, max_length=MAX_FEATURES, strict=False)
+    bias: Finite
+    threshold: Finite
+
+    @model_validator(mode="after")
+    def _quiet_in_silence(self) -> Self:
+        if self.bias >= self.threshold:
+            raise ValueError("the rule fires when no feature does; keep bias below threshold")
+        return self
+
+
+class Condition(Format):
+    """One feature that has to reach a level at some position of that kind."""
+
+    feature: int = Field(ge=0)
+    at: Place
+    at_least: Finite = Field(gt=0)
+
+
+class AllOf(Format):
+    """Fires where all conditions hold. Its score is the smallest activation / at_least; 1 fires."""
+
+    kind: Literal["all_of"]
+    conditions: tuple[Condition, ...] = Field(min_length=1, max_length=MAX_FEATURES, strict=False)
+
+
+Rule = Annotated[Weighted | AllOf, Field(discriminator="kind")]
+
+
+class Provenance(Format):
+    """Where a file comes from."""
+
+    author: Line
+    created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    found_by: Line
+    """The command, or the thought, that led to it."""
+    sources: tuple[Line, ...] = Field(default=(), strict=False)
+
+
+class Detector(File):
+    """detectors/<misunderstanding>/<id>.json: a rule over the features of one lens."""
+
+    id: Slug
+    version: int = Field(ge=1)
+    misunderstanding: Slug
+    lens: Slug
+    scope: Literal["lexical", "contextual"]
+    """About a word that the model does not know, or about what is made of the words."""
+    status: Status = Field(strict=False)
+    rule: Rule
+    readings: dict[str, Line]
+    """Feature number -> what it seems to stand for, in one line."""
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _readings_cover_the_rule(self) -> Self:
+        if set(self.readings) != {str(feature) for feature in self.features}:
+            raise ValueError("readings must have one line for each feature of the rule, no others")
+        return self
+
+    @property
+    def parts(self) -> tuple[Term, ...] | tuple[Condition, ...]:
+        """The terms or conditions of the rule."""
+        return self.rule.terms if isinstance(self.rule, Weighted) else self.rule.conditions
+
+    @property
+    def features(self) -> frozenset[int]:
+        """The features that the rule looks at."""
+        return frozenset(part.feature for part in self.parts)
+
+    @property
+    def stamp(self) -> str:
+        """`id@version`, as traces name it."""
+        return f"{self.id}@{self.version}"
+
+    @property
+    def reads_out(self) -> bool:
+        """Whether any part of the rule looks at the read-out."""
+        return any(part.at == "readout" for part in self.parts)
+
+    @property
+    def by_word(self) -> bool:
+        """Whether the rule is applied to each word rather than to the text as a whole."""
+        return self.scope == "lexical" and not self.reads_out
+
+
+class Outcomes(Format):
+    """What annotating did, in counts of prompts. Ratios are for the reader to compute."""
+
+    prompts: int = Field(ge=1)
+    """All prompts looked at."""
+    annotated: int = Field(ge=0)
+    """Those that the detector fired on, or that the annotation could be made for."""
+    repaired: int = Field(ge=0)
+    """Of those: answered wrong as they came and right with the note."""
+    harmed: int = Field(ge=0)
+    """Of those: answered right as they came and wrong with the note."""
+
+    @model_validator(mode="after")
+    def _counts_nest(self) -> Self:
+        if self.repaired + self.harmed > self.annotated or self.annotated > self.prompts:
+            raise ValueError("repaired + harmed <= annotated <= prompts does not hold")
+        return self
+
+    @property
+    def uplift(self) -> float | None:
+        """Net share of annotated prompts turned right; None if none was annotated."""
+        return (self.repaired - self.harmed) / self.annotated if self.annotated else None
+
+
+class Bound(Format):
+    """An upper bound on the share of all prompts that the detector harms."""
+
+    at_most: float = Field(ge=0, le=1)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class Source(Format):
+    """What a measurement was made with. Dates and machines belong in a sidecar."""
+
+    command: Line
+    data: dict[str, Digest]
+    """Name of a data set -> sha256 of what was used of it."""
+    seeds: tuple[int, ...] = Field(strict=False)
+
+
+class Measurement(File):
+    """detectors/<misunderstanding>/<id>.measured.json: what a program measured."""
+
+    detector: Stamp
+    lens: Slug
+    annotation: Stamp
+    """The annotation that the prompts were given."""
+    calibration: Outcomes
+    """On prompts that selection did not see."""
+    harm: Bound
+    source: Source
+
+
+class Uplift(File):
+    """annotations/measured/<id>.<lens>.json: what an annotation did, on prompts of its kind."""
+
+    annotation: Stamp
+    lens: Slug
+    calibration: Outcomes
+    source: Source
+
+
+class SelfCheck(Format):
+    """What the microscope must see on a few prompts before it may be used."""
+
+    prompts: tuple[Line, ...] = Field(min_length=1, strict=False)
+    l0_at_least: float = Field(ge=0)
+    l0_at_most: float = Field(gt=0)
+    """Mean active features per token."""
+    unexplained_at_most: float = Field(gt=0)
+    """Share of the variance that the SAE leaves unexplained."""
+
+
+class Lens(Format):
+    """A model, a layer, an SAE, a tokenizer and a template, pinned by their hashes."""
+
+    model: Line
+    """A name for people; the hashes decide."""
+    sae: Line
+    model_sha256: Digest
+    sae_sha256: Digest
+    tokenizer_sha256: Digest
+    template_sha256: Digest
+    layer: int = Field(ge=0)
+    hook: Line
+    d_in: int = Field(ge=1)
+    d_sae: int = Field(ge=1)
+    self_check: SelfCheck | None = None
+
+
+class Lenses(File):
+    """detectors/lenses.json: lens id -> lens."""
+
+    lenses: dict[Slug, Lens]
+
+
+class Annotation(File):
+    """annotations/<id>.json: the words that answer a misunderstanding, for any model."""
+
+    id: Slug
+    version: int = Field(ge=1)
+    misunderstanding: Slug
+    task: Literal["math", "metaphor"]
+    placement: Literal["end"]
+    """`end`: after the last character of the user's text."""
+    template: str = Field(min_length=1, max_length=300, pattern=r"^[^\[\]\r\n]+$")
+    """Fixed words and {slots}."""
+    filler: Slug
+    """Name of the parser in promptfix/slots/ that fills the slots."""
+    provenance: Provenance
+
+    @field_validator("template")
+    @classmethod
+    def _plain_slots(cls, template: str) -> str:
+        for _, name, spec, conversion in Formatter().parse(template):
+            if name is not None and (not name.isidentifier() or spec or conversion):
+                raise ValueError(f"{{{name}}} is no plain slot; write a name in braces")
+        return template
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """The names of the template's slots."""
+        return frozenset(name for _, name, _, _ in Formatter().parse(self.template) if name)
+
+    @property
+    def stamp(self) -> str:
+        """`id@version`, as traces name it."""
+        return f"{self.id}@{self.version}"
+
+
+class Unit(Format):
+    """A word that stands for a number of smaller things."""
+
+    value: int | float = Field(gt=0)
+    text: Line
+    """What the word says, as a statement: "a gross is 144"."""
+    forms: tuple[Line, ...] = Field(default=(), strict=False)
+    """Spellings in texts beside the entry itself: "grosses", "half dozen"."""
+    only_pointed_at: bool = False
+    """Whether the word is too common, or means too much else, to be noted unless a finding is
+    about this very word."""
+
+
+class Sense(Format):
+    """The basic sense of a word: its most bodily, concrete one."""
+
+    pos: Literal["verb", "noun", "adjective"]
+    sense: Line
+    """It completes "<word> first means: "."""
+
+
+class Change(Format):
+    """What a verb does to the number of things its subject has."""
+
+    effect: Literal["larger", "smaller"]
+
+
+class Tables(Format):
+    """The library's own words, by table; each is annotations/tables/<name>.json."""
+
+    units: dict[str, Unit] = {}
+    senses: dict[str, Sense] = {}
+    changes: dict[str, Change] = {}
+
+
+TABLES: dict[str, type[Format]] = {"units": Unit, "senses": Sense, "changes": Change}
+"""Name of a table -> format of its entries."""
+
+
+_FILES: dict[str, type[BaseModel]] = {
+    "detectors/detector.schema.json": Detector,
+    "detectors/measured.schema.json": Measurement,
+    "detectors/lenses.schema.json": Lenses,
+    "annotations/annotation.schema.json": Annotation,
+    "annotations/measured.schema.json": Uplift,
+}
+_DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+@cache
+def schemas() -> dict[str, dict[str, Any]]:
+    """Generate the JSON Schemas: file, relative to the root of the data -> schema."""
+    made = {name: _DIALECT | model.model_json_schema() for name, model in _FILES.items()}
+    for name, entry in TABLES.items():
+        made[f"annotations/tables.{name}.schema.json"] = _DIALECT | {
+            "type": "object",
+            "title": f"tables/{name}.json",
+            "additionalProperties": entry.model_json_schema(),
+        }
+    return made
+
+
+def schema_of(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The schema, with its file, of a data file named from `detectors/` or `annotations/` on.
+
+    The user's own tables lie in `tables/`. A table that promptfix does not know has none.
+    """
+    folder, *between, file = name.split("/")
+    kind = "detector" if folder == "detectors" else "annotation"
+    if "tables" in (folder, *between):
+        folder, kind = "annotations", f"tables.{file.removesuffix('.json')}"
+    elif file == "lenses.json":
+        kind = "lenses"
+    elif file.endswith(".measured.json") or "measured" in between:
+        kind = "measured"
+    path = f"{folder}/{kind}.schema.json"
+    return [(path, schemas()[path])] if path in schemas() else []

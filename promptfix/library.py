@@ -1,0 +1,116 @@
+"""The library: detectors, annotations and tables as one value, loaded all or nothing.
+
+How the files are read is in datafiles.py, how they must agree with each other in crosscheck.py.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptfix.crosscheck import Shelf
+from promptfix.datafiles import violations
+from promptfix.errors import LibraryError, Problem
+from promptfix.formats import (
+    Annotation,
+    Detector,
+    Lens,
+    Measurement,
+    Status,
+    Tables,
+    Uplift,
+    schema_of,
+)
+from promptfix.records import Span
+from promptfix.slots import FILLERS, Slots
+
+
+@dataclass(frozen=True)
+class Library:
+    """All that is known about misunderstandings. Immutable; named by its digest."""
+
+    digest: str
+    """First 12 hex digits of the sha256 over the content of all files."""
+    detectors: tuple[Detector, ...]
+    annotations: tuple[Annotation, ...]
+    lenses: Mapping[str, Lens] = field(default_factory=dict[str, Lens])
+    tables: Tables = field(default_factory=Tables)
+    measurements: Mapping[str, Measurement] = field(default_factory=dict[str, Measurement])
+    """By detector id."""
+    uplifts: Mapping[tuple[str, str], Uplift] = field(default_factory=dict[tuple[str, str], Uplift])
+    """By annotation id and lens."""
+
+    def detectors_for(self, lens: str, disabled: Iterable[str] = ()) -> tuple[Detector, ...]:
+        """The detectors of a lens that are neither retired nor switched off."""
+        off = set(disabled)
+        mine = (det for det in self.detectors if det.lens == lens and det.id not in off)
+        return tuple(det for det in mine if det.status is not Status.retired)
+
+    def annotation_for(self, misunderstanding: str, lens: str) -> Annotation | None:
+        """The annotation with the highest calibrated uplift on a lens, ties by id.
+
+        What was never measured on the lens comes after all that was.
+        """
+
+        def rank(annotation: Annotation) -> tuple[bool, float, str]:
+            uplift = self.uplift(annotation, lens)
+            return uplift is None, -(uplift or 0.0), annotation.id
+
+        fitting = [a for a in self.annotations if a.misunderstanding == misunderstanding]
+        return min(fitting, key=rank, default=None)
+
+    def uplift(self, annotation: Annotation, lens: str) -> float | None:
+        """Net share of prompts that the annotation turned right on a lens; None: unmeasured."""
+        measured = self.uplifts.get((annotation.id, lens))
+        return measured.calibration.uplift if measured else None
+
+    def fill(self, annotation: Annotation, text: str, span: Span | None) -> Slots | None:
+        """The values of the annotation's slots, or None if the text does not give them."""
+        return FILLERS[annotation.filler].fill(text, span, self.tables)
+
+
+def load(detectors: Path, annotations: Path, tables: Path | None = None) -> Library:
+    """Load both folders, and a folder of the user's own tables that add to the library's.
+
+    Raises LibraryError with all problems at once.
+    """
+    shelf = Shelf.read(detectors, annotations, tables)
+    if shelf.problems:
+        raise LibraryError(shelf.problems)
+    return _library(shelf)
+
+
+def check(detectors: Path, annotations: Path, tables: Path | None = None) -> Library:
+    """Load, and hold every file against its JSON Schema as well."""
+    shelf = Shelf.read(detectors, annotations, tables)
+    known = {(problem.file, problem.path) for problem in shelf.problems}
+    broken = [p for p in _violations(shelf) if (p.file, p.path) not in known]
+    if problems := shelf.problems + broken:
+        raise LibraryError(problems)
+    return _library(shelf)
+
+
+def _library(shelf: Shelf) -> Library:
+    return Library(
+        digest=_digest(shelf.contents),
+        detectors=tuple(shelf.detectors.values()),
+        annotations=tuple(shelf.annotations.values()),
+        lenses=shelf.lenses,
+        tables=shelf.tables,
+        measurements=shelf.measurements,
+        uplifts=shelf.uplifts,
+    )
+
+
+def _violations(shelf: Shelf) -> Iterator[Problem]:
+    """What is wrong with the files by their JSON Schemas alone."""
+    for name, content in shelf.contents.items():
+        for file, schema in schema_of(name):
+            for where, message in violations(content, schema):
+                yield Problem(name, where, message, f"see {file}")
+
+
+def _digest(contents: Mapping[str, object]) -> str:
+    canonical = json.dumps(contents, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

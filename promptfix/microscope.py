@@ -1,0 +1,149 @@
+"""A language model with an SAE attached: let it read a prompt and say which features fire where.
+
+The model reads once. What it remembers of that (the prefill) is handed on, so that answering
+costs no second reading. Only the features that the encoder holds are computed, and only at the
+user's tokens and the read-out.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from promptfix.chat import Chat, encode
+from promptfix.errors import LensError, MicroscopeError, PromptfixError
+from promptfix.hooks import Tap
+from promptfix.network import Network, Prefill, like_lengths
+from promptfix.pipeline import Look
+from promptfix.records import Activation, Prompt, Reading
+from promptfix.saefile import SaeConfig
+
+
+class Encoder(Protocol):
+    """A slice of an SAE, or all of it."""
+
+    @property
+    def config(self) -> SaeConfig:
+        """What it is made for."""
+        ...
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """The features it holds."""
+        ...
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Encode activations [..., d_in] into features [..., n], in the order of `features`."""
+        ...
+
+
+class Peaks(NamedTuple):
+    """How strongly features fired on prompts, each [prompts, features] in float32."""
+
+    user: Tensor
+    """At the user's token where the feature is strongest."""
+    readout: Tensor
+
+
+class Microscope:
+    """Reads prompts through one lens. Safe to use from several threads."""
+
+    def __init__(self, network: Network, encoder: Encoder, lens: str) -> None:
+        """Attach an SAE to a model. Raises LensError if it has no place or another width."""
+        if encoder.config.d_in != network.width:
+            raise LensError(
+                f"the SAE reads activations that are {encoder.config.d_in} wide and the model's "
+                f"are {network.width}; use the SAE that was trained on this model"
+            )
+        self.network = network
+        self.encoder = encoder
+        self._lens = lens
+        self._tap = Tap(network.model, encoder.config.hook)
+
+    @property
+    def lens(self) -> str:
+        """The id of the lens, as in detectors/lenses.json."""
+        return self._lens
+
+    def read(self, prompt: Prompt, prefill: object = None) -> Look:
+        """Let the model read a prompt, and look at it.
+
+        Only what follows the part that a prefill has in common with the prompt is computed.
+        Raises PromptTooLong, PromptError, or MicroscopeError for all that goes wrong.
+        """
+        before = prefill if isinstance(prefill, Prefill) else None
+        try:
+            chat = encode(self.network.tokenizer, prompt)
+            now = self.network.read(chat.ids, before, self._tap)
+            activations = self._look(chat, now)
+        except PromptfixError:
+            raise
+        except Exception as error:
+            # Whatever breaks in a foreign model is one thing to the pipeline: it cannot look.
+            raise MicroscopeError(
+                f"the model could not be read ({type(error).__name__}: {error}); "
+                "run promptfix check, and report this if the lens is in order"
+            ) from error
+        reading = Reading(
+            lens=self.lens, prompt=prompt, tokens=chat.tokens, activations=activations
+        )
+        return Look(reading, now)
+
+    def read_many(
+        self, prompts: Sequence[Prompt], features: Sequence[int] | None = None, batch: int = 32
+    ) -> Peaks:
+        """Look at many prompts, and keep the peak of each feature, or of these only.
+
+        The model runs on `batch` prompts of like length at once, up to the tap. Memory: the
+        result, and the features of one prompt. Raises as `read` does.
+        """
+        chosen = range(len(self.encoder.features))
+        columns = [*chosen] if features is None else [*map(self.encoder.features.index, features)]
+        peaks = Peaks(*torch.zeros(2, len(prompts), len(columns)))
+        for index, residual in self.residuals(prompts, batch):
+            found = self.encoder.encode(residual)[:, columns]
+            peaks.readout[index] = found[-1]
+            if len(found) > 1:
+                peaks.user[index] = found[:-1].amax(0)
+        return peaks
+
+    def residuals(self, prompts: Sequence[Prompt], batch: int = 32) -> Iterator[tuple[int, Tensor]]:
+        """Yield what passes the tap for each prompt: its index, and [positions, d] in float32.
+
+        The positions are the user's tokens and, last, the read-out. Prompts come by length, not
+        in their order. Raises PromptTooLong if one does not fit the context.
+        """
+        chats = [encode(self.network.tokenizer, prompt) for prompt in prompts]
+        lengths = [len(chat.ids) for chat in chats]
+        self.network.check_length(max(lengths, default=0))
+        for some in like_lengths(lengths, batch):
+            seen = self._run([chats[index].ids for index in some])
+            for index, residual in zip(some, seen, strict=True):
+                yield index, residual[chats[index].looked_at].float()
+
+    @torch.inference_mode()
+    def _run(self, prompts: Sequence[Sequence[int]]) -> Tensor:
+        """Run token ids up to the tap: [batch, longest, d]."""
+        # Filled up on the right: a causal model cannot see that, so that no mask is needed.
+        longest = max(map(len, prompts))
+        ids = self.network.tensor([[*ids, *[0] * (longest - len(ids))] for ids in prompts])
+        with self._tap.listening(stop=True) as heard:
+            self.network.model(input_ids=ids, use_cache=False)
+        return heard[0]
+
+    @torch.inference_mode()
+    def _look(self, chat: Chat, prefill: Prefill) -> tuple[Activation, ...]:
+        if prefill.residual is None:
+            raise MicroscopeError("the model ran without passing the hook; check the lens's hook")
+        positions = chat.looked_at
+        found = self.encoder.encode(prefill.residual[positions]).cpu()
+        if not bool(found.isfinite().all()):
+            raise MicroscopeError("the model's activations are no numbers; restore its weights")
+        places: list[list[int]] = found.nonzero().tolist()
+        values: list[float] = found[found != 0].tolist()
+        features = self.encoder.features
+        return tuple(
+            Activation(feature=features[column], position=positions[row], value=value)
+            for (row, column), value in zip(places, values, strict=True)
+        )

@@ -1,0 +1,97 @@
+"""The metaphor task: sentences with one marked word, from the lexicon written for this project.
+
+`lexicon/*.jsonl` holds words with their basic sense and sentences of both kinds; `classes.json` fills the slots.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from random import Random
+
+from promptfix.mini.corpus.notes import place
+
+_SLOT = re.compile(r"\{(\w+)\}")
+_FORMS = ['Is the word "{w}" used literally or metaphorically in this sentence? {s}'] * 4 + [
+    'In the sentence "{s}", is the word "{w}" literal or metaphorical?',
+    "{m} Is the marked word literal or metaphorical?",
+    'Sentence: {s}\nWord: {w}\nLiteral or metaphorical?',
+    'Literal or metaphorical: "{w}" in "{s}"',
+    '{s}\nIs "{w}" meant literally here, or metaphorically?',
+]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One word of the lexicon."""
+
+    word: str
+    pos: str
+    sense: str
+    literal: tuple[str, ...]
+    figurative: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sentence with a marked word, its question and its answer."""
+
+    prompt: str
+    solution: str
+    label: int
+    word: str
+
+
+@cache
+def lexicon() -> tuple[Entry, ...]:
+    """Every word of the lexicon, in the order of the files."""
+    return tuple(_entries())
+
+
+def _entries() -> Iterator[Entry]:
+    folder = resources.files("promptfix.mini").joinpath("lexicon")
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".jsonl"):
+            for line in file.read_text("utf-8").splitlines():
+                row = json.loads(line)
+                yield Entry(row["word"], row["pos"], row["sense"].rstrip("."), tuple(row["literal"]), tuple(row["figurative"]))
+
+
+@cache
+def classes() -> dict[str, list[str]]:
+    """Slot name -> noun phrases that fill it."""
+    return json.loads(resources.files("promptfix.mini").joinpath("lexicon/classes.json").read_text("utf-8"))
+
+
+def fill(frame: str, rng: Random) -> str:
+    """A sentence from a frame: slots filled, first letter capital; the marked word keeps its asterisks."""
+    text = _SLOT.sub(lambda m: rng.choice(classes()[m[1]]), frame)
+    return text[:1].upper() + text[1:] if text[0] != "*" else "*" + text[1:2].upper() + text[2:]
+
+
+def case(rng: Random, noted: float = 0.3) -> Case:
+    """Draw a word, a label and a sentence; with probability `noted` the prompt carries the word's basic sense."""
+    entry = rng.choice(lexicon())
+    label = rng.randint(0, 1)
+    marked = fill(rng.choice(entry.figurative if label else entry.literal), rng)
+    if rng.random() < 0.1:
+        marked = marked.rstrip(".")
+    found = re.search(r"\*([^*]+)\*", marked)
+    target = found[1] if found else entry.word
+    prompt = rng.choice(_FORMS).format(w=target, s=marked.replace("*", ""), m=marked)
+    if rng.random() < noted:
+        prompt = place(prompt, _sense_note(entry, target, rng), rng)
+    return Case(prompt, solution(entry.word, entry.sense, label), label, entry.word)
+
+
+def solution(word: str, sense: str, label: int) -> str:
+    """The answer as the model should write it: the basic sense, then the verdict."""
+    return f"{word} = {sense}\nAnswer: {'metaphorical' if label else 'literal'}"
+
+
+def _sense_note(entry: Entry, target: str, rng: Random) -> str:
+    return rng.choice(["to begin with, {w} is: {s}.", "{w} = {s}", "the plain sense of {w} is {s}.", "at bottom {t} is about: {s}.", "{w}: {s}.", "a dictionary says of {w}: {s}.", "{t} comes from {w}, which is to say {s}."]).format(w=entry.word, t=target, s=entry.sense)

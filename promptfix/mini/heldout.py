@@ -1,0 +1,72 @@
+"""Generated items that mini never trains on: held-out stories, and stories that count in the glossary's unit words.
+
+They are for mining and measuring. Written as JSONL rows with `id`, `question`, `answer`, as every other math set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from promptfix.mini.corpus import words
+from promptfix.mini.corpus.stories import HELD_OUT
+from promptfix.mini.corpus.surface import problem, spin
+
+COUNTS = {"gross": 144, "score": 20, "dozen": 12, "half-dozen": 6, "trio": 3, "quartet": 4, "quintet": 5, "sextet": 6, "pair": 2}
+"""Words for a number of things."""
+PARTS = {
+    "fortnight": ("days", 14), "decade": ("years", 10), "century": ("years", 100), "week": ("days", 7), "yard": ("feet", 3), "pound": ("ounces", 16),
+    "gallon": ("quarts", 4), "quart": ("pints", 2), "pint": ("cups", 2), "bushel": ("pecks", 4), "stone": ("pounds", 14), "fathom": ("feet", 6),
+    "nickel": ("cents", 5), "dime": ("cents", 10), "quarter": ("cents", 25), "shilling": ("pence", 12), "guinea": ("shillings", 21), "furlong": ("yards", 220),
+    "hour": ("minutes", 60), "foot": ("inches", 12), "day": ("hours", 24), "year": ("months", 12), "minute": ("seconds", 60),
+}
+"""Words for a number of smaller units."""
+
+_COUNT_STORIES = [
+    ("{N} (ordered|bought|sold|packed|was given) {n} {unit} of {X}.", "How many {X} (is that|are there|did {N} get)?", "n*u"),
+    ("(The shop|{N}|The school) had {a} {unit} of {X}. {N} (sold|used|gave away) {b} {X}.", "How many {X} (are|were) left?", "u-b"),
+    ("{N} has {a} {unit} of {X} and {b} more in a box.", "How many {X} does {N} have( in all|)?", "u+b"),
+]
+_PART_STORIES = [
+    ("{N} (bought|needs|has|found) {n} {unit} (for the trip|yesterday|at home|).", "How many {part} is that?", "n*u"),
+    ("{N} had {a} {unit}. (Then |){b} {part} were (used up|taken away|gone).", "How many {part} (are|were) left?", "u-b"),
+    ("{N} had {a} {unit} and {b} {part}.", "How many {part} is that( in all|)?", "u+b"),
+]
+
+
+def stories(count: int, seed: int) -> Iterator[dict[str, str]]:
+    """Problems told by the held-out stories."""
+    rng = Random(seed)
+    for n in range(count):
+        item = problem(rng, rng.choice(HELD_OUT))
+        yield {"id": f"story-{seed}-{n}", "question": item.text, "answer": item.answer}
+
+
+def unit_words(count: int, seed: int) -> Iterator[dict[str, str]]:
+    """Problems that turn on what a unit word is worth."""
+    rng = Random(seed)
+    for n in range(count):
+        yield {"id": f"unit-{seed}-{n}", **_unit_word(rng)}
+
+
+def _unit_word(rng: Random) -> dict[str, str]:
+    counted = rng.random() < 0.5
+    word = rng.choice(sorted(COUNTS if counted else PARTS))
+    part, value = ("", COUNTS[word]) if counted else PARTS[word]
+    story, ask, formula = rng.choice(_COUNT_STORIES if counted else _PART_STORIES)
+    n, b = rng.randint(2, 9), rng.randint(1, value - 1)
+    several = formula == "n*u"
+    unit = words.plural(word) if several and not counted and word != "foot" else word
+    slots = {"N": rng.choice(words.FEMALE + words.MALE), "n": n, "a": rng.choice(["one", "1"]), "b": b, "unit": unit.replace("centurys", "centuries"), "part": part, "X": words.plural(rng.choice(words.THINGS))}
+    text = " ".join(f"{spin(story, rng)} {spin(ask, rng)}".format(**slots).replace(" .", ".").split())
+    answer = {"n*u": n * value, "u-b": value - b, "u+b": value + b}[formula]
+    return {"question": text, "answer": str(answer)}
+
+
+def write(path: Path, count: int, seed: int) -> None:
+    """Write `count` stories and `count` unit-word problems to a JSONL file."""
+    rows = [*stories(count, seed), *unit_words(count, seed)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

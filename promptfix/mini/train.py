@@ -1,0 +1,269 @@
+"""Train `mini` from scratch: shards of the mixture, a Llama, Muon for the matrices and AdamW for the rest.
+
+Resumable: the state after every checkpoint is a folder of safetensors and JSON; the stream of batches is a function of
+the seed, so a resumed run goes on where it stopped. Muon: Jordan et al. 2024; here torch.optim.Muon.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
+from safetensors.torch import load_file, save_file
+
+from promptfix.mini import chat
+from promptfix.mini.corpus.mix import Mixture
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what `mini` becomes."""
+
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    feed_forward: int = 768
+    vocabulary: int = 4096
+    context: int = 512
+    tokens: int = 24_000_000
+    """Tokens to train on, padding not counted."""
+    batch_tokens: int = 6144
+    shard_documents: int = 40_000
+    prompt_share: float = 0.35
+    """Share of the prompt's tokens that are also learnt (text: twice that)."""
+    muon_rate: float = 0.02
+    adam_rate: float = 0.003
+    decay_share: float = 0.35
+    """The last part of the run, in which the rates fall linearly to zero."""
+    warmup_steps: int = 60
+    seed: int = 0
+
+
+BUCKET = 16
+
+
+def make_shard(recipe: Recipe, data: str | None, tokenizer_file: str, index: int, path: str) -> None:
+    """Tokenise one shard of documents into `path` (npz: ids, offsets, heads). Runs in a worker process."""
+    from tokenizers import Tokenizer
+
+    os.nice(5)
+    tokenizer = Tokenizer.from_file(tokenizer_file)
+    stream = Mixture(Path(data) if data else None).stream(recipe.seed * 100_003 + index)
+    pairs = [chat.render(doc.prompt, doc.reply) for doc, _ in zip(stream, range(recipe.shard_documents), strict=False)]
+    heads = tokenizer.encode_batch([h for h, _ in pairs], add_special_tokens=False)
+    replies = tokenizer.encode_batch([r for _, r in pairs], add_special_tokens=False)
+    rows = [(h.ids, (h.ids + r.ids)[: recipe.context]) for h, r in zip(heads, replies, strict=True)]
+    offsets = np.cumsum([0] + [len(ids) for _, ids in rows])
+    temporary = path + ".tmp.npz"
+    np.savez(temporary, ids=np.concatenate([np.array(ids, dtype=np.uint16) for _, ids in rows]), offsets=offsets, heads=np.array([len(h) for h, _ in rows]))
+    os.replace(temporary, path)
+
+
+def batches(shard: Path, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of similar length from one shard: ids (B, T) and the flat positions whose next token is learnt."""
+    with np.load(shard) as file:
+        ids, offsets, heads = file["ids"], file["offsets"], file["heads"]
+    rng = Random(seed)
+    draw = np.random.default_rng(seed)
+    lengths = np.diff(offsets)
+    order = sorted(range(len(lengths)), key=lambda i: (-(-int(lengths[i]) // BUCKET), rng.random()))
+    groups: list[list[int]] = [[]]
+    for i in order:
+        size = -(-int(lengths[i]) // BUCKET) * BUCKET
+        if groups[-1] and (len(groups[-1]) + 1) * size > recipe.batch_tokens:
+            groups.append([])
+        groups[-1].append(i)
+    rng.shuffle(groups)
+    for group in groups:
+        yield _batch(group, ids, offsets, heads, recipe.prompt_share, draw)
+
+
+def _batch(group: list[int], ids: Any, offsets: Any, heads: Any, share: float, draw: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    width = -(-max(int(offsets[i + 1] - offsets[i]) for i in group) // BUCKET) * BUCKET
+    block = np.zeros((len(group), width), dtype=np.int64)
+    learnt = np.zeros((len(group), width), dtype=bool)
+    for row, i in enumerate(group):
+        length, head = int(offsets[i + 1] - offsets[i]), int(heads[i])
+        block[row, :length] = ids[offsets[i] : offsets[i + 1]]
+        learnt[row, : head - 1] = draw.random(max(head - 1, 0)) < share
+        learnt[row, head - 1 : length - 1] = True if head > 1 else draw.random(length - head) < 2 * share
+    return torch.from_numpy(block), torch.from_numpy(np.flatnonzero(learnt))
+
+
+class Shards:
+    """The shards on disk, each made a little before it is needed."""
+
+    def __init__(self, recipe: Recipe, data: Path | None, folder: Path) -> None:
+        self._make = partial(make_shard, recipe, str(data) if data else None, str(folder / "model" / "tokenizer.json"))
+        self._folder = folder / "shards"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._pool = ProcessPoolExecutor(1)
+        self._pending: dict[int, Future[None]] = {}
+
+    def path(self, index: int) -> Path:
+        """The file of shard `index`, waiting for it if need be; the next one is begun."""
+        for wanted in (index, index + 1):
+            if wanted not in self._pending and not self._file(wanted).exists():
+                self._pending[wanted] = self._pool.submit(self._make, wanted, str(self._file(wanted)))
+        if index in self._pending:
+            self._pending.pop(index).result()
+        return self._file(index)
+
+    def drop(self, index: int) -> None:
+        self._file(index).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _file(self, index: int) -> Path:
+        return self._folder / f"{index:05d}.npz"
+
+
+def build_model(recipe: Recipe) -> Any:
+    """A fresh Llama of the recipe's shape, in float32."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=recipe.vocabulary, hidden_size=recipe.width, intermediate_size=recipe.feed_forward, num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads, num_key_value_heads=recipe.heads, max_position_embeddings=recipe.context, tie_word_embeddings=True,
+        bos_token_id=1, eos_token_id=0, pad_token_id=0, attn_implementation="eager",
+    )
+    return LlamaForCausalLM(config)
+
+
+def optimizers(model: Any, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
+    inside = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    muon = torch.optim.Muon(inside, lr=recipe.muon_rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original")
+    return [muon, torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)]
+
+
+def rate(done: int, step: int, recipe: Recipe) -> float:
+    """The learning rate's factor: a short warm-up, a plateau, a linear fall to zero."""
+    left = max(0.0, 1 - done / recipe.tokens)
+    return min(1.0, (step + 1) / recipe.warmup_steps, left / recipe.decay_share)
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    tokens: int = 0
+    shard: int = 0
+    batch: int = 0
+    seconds: float = 0.0
+
+
+def save_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer], progress: Progress) -> None:
+    """Write model, optimisers and progress so that a crash leaves either the old state or the new."""
+    tensors = {f"model.{k}": v.detach().clone() for k, v in model.state_dict().items() if k != "lm_head.weight"}
+    for n, optim in enumerate(optims):
+        for i, state in optim.state_dict()["state"].items():
+            tensors |= {f"optim.{n}.{i}.{k}": torch.as_tensor(v).detach().clone() for k, v in state.items()}
+    temporary = folder / "state.safetensors.tmp"
+    save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
+    os.replace(temporary, folder / "state.safetensors")
+
+
+def load_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer]) -> Progress:
+    """Restore what `save_state` wrote; a fresh `Progress` when there is nothing."""
+    from safetensors import safe_open
+
+    path = folder / "state.safetensors"
+    if not path.exists():
+        return Progress()
+    tensors = load_file(path)
+    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")}, strict=False)
+    for n, optim in enumerate(optims):
+        states: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(f"optim.{n}."):
+                _, _, i, name = key.split(".", 3)
+                states.setdefault(int(i), {})[name] = value
+        optim.load_state_dict({"state": states, "param_groups": optim.state_dict()["param_groups"]})
+    with safe_open(str(path), "pt") as file:
+        return Progress(**json.loads(file.metadata()["progress"]))
+
+
+def train(recipe: Recipe, folder: Path, data: Path | None, *, compiled: bool = True, log_every: int = 20, save_every: int = 300) -> None:
+    """Train into `folder`/model, going on from `folder`/state.safetensors if it is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model").mkdir(exist_ok=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not (folder / "model" / "tokenizer.json").exists():
+        stream = Mixture(data).stream(recipe.seed + 77)
+        documents = [f"{d.prompt or ''} {d.reply}" for d, _ in zip(stream, range(min(60_000, recipe.tokens // 50 + 2000)), strict=False)]
+        chat.train_tokenizer(documents, recipe.vocabulary, folder / "model", recipe.context)
+    model = build_model(recipe).to(device)
+    optims = optimizers(model, recipe)
+    progress = load_state(folder, model, optims)
+    loss_of = torch.compile(partial(loss, model, device), dynamic=True) if compiled else partial(loss, model, device)
+    shards = Shards(recipe, data, folder)
+    began, recent = time.monotonic() - progress.seconds, []
+    while progress.tokens < recipe.tokens:
+        path = shards.path(progress.shard)
+        for n, (ids, learnt) in enumerate(batches(path, recipe, recipe.seed + 31 * progress.shard)):
+            if n < progress.batch:
+                continue
+            value = _step(loss_of, optims, ids.to(device), learnt.to(device), rate(progress.tokens, progress.step, recipe), recipe)
+            recent.append(value)
+            progress.step += 1
+            progress.batch = n + 1
+            progress.tokens += int((ids != 0).sum())
+            progress.seconds = time.monotonic() - began
+            if progress.step % log_every == 0:
+                _log(progress, recipe, recent)
+                recent.clear()
+            if progress.step % save_every == 0:
+                save_state(folder, model, optims, progress)
+            if progress.tokens >= recipe.tokens:
+                break
+        else:
+            shards.drop(progress.shard)
+            progress.shard, progress.batch = progress.shard + 1, 0
+    shards.close()
+    save_state(folder, model, optims, progress)
+    model.to(torch.bfloat16).save_pretrained(folder / "model")
+
+
+def loss(model: Any, device: str, ids: torch.Tensor, learnt: torch.Tensor) -> torch.Tensor:
+    """Mean next-token loss at the flat positions `learnt` of `ids` (B, T); the head sees only those."""
+    with torch.autocast(device, dtype=torch.bfloat16):
+        hidden = model.model(ids, use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden.flatten(0, 1)[learnt])
+    return F.cross_entropy(logits.float(), ids.flatten()[learnt + 1])
+
+
+def _step(loss_of: Any, optims: list[torch.optim.Optimizer], ids: torch.Tensor, learnt: torch.Tensor, factor: float, recipe: Recipe) -> float:
+    value = loss_of(ids, learnt)
+    value.backward()
+    for optim, base in zip(optims, (recipe.muon_rate, recipe.adam_rate), strict=True):
+        optim.param_groups[0]["lr"] = base * factor
+        optim.step()
+        optim.zero_grad()
+    return float(value.detach())
+
+
+def _log(progress: Progress, recipe: Recipe, recent: list[float]) -> None:
+    speed = progress.tokens / max(progress.seconds, 1e-9)
+    left = (recipe.tokens - progress.tokens) / max(speed, 1e-9)
+    mean = sum(recent) / max(len(recent), 1)
+    line = {"step": progress.step, "tokens": progress.tokens, "loss": round(mean, 4), "tokens_per_second": round(speed), "minutes_left": round(left / 60, 1)}
+    if not math.isfinite(mean):
+        raise FloatingPointError(f"the loss is {mean} at step {progress.step}: lower the learning rates")
+    print(json.dumps(line), flush=True)

@@ -1,0 +1,232 @@
+"""A language model from a Hugging Face folder: load it, let it read, let it go on.
+
+Reading leaves a `Prefill`: the key-value cache and what the model predicts next. Whoever answers
+goes on from there, and so does whoever reads a prompt that begins in the same way. A prefill is
+never changed: its cache is forked (which copies no tensor) before the model appends to it.
+
+Nothing here knows about SAEs, detectors or prompts.
+"""
+
+import copy
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+from transformers.utils import logging
+
+from promptfix.chat import Tokenizer
+from promptfix.errors import MicroscopeError, PromptTooLong
+from promptfix.hooks import Tap
+
+Cache: TypeAlias = Any
+"""A `transformers.DynamicCache`."""
+
+_SHAREABLE = (DynamicLayer, DynamicSlidingWindowLayer)
+"""Layers of a cache that grow by making new tensors and can be cropped exactly."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prefill:
+    """What a model remembers of the tokens it has read."""
+
+    network: "Network"
+    ids: tuple[int, ...]
+    cache: Cache
+    logits: Tensor
+    """[vocabulary]: what comes next."""
+    tap: Tap | None
+    residual: Tensor | None
+    """[tokens, d]: what passed the tap; None without one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A causal language model with its tokenizer. Safe to use from several threads."""
+
+    model: Any
+    """A `transformers.PreTrainedModel` in eval mode."""
+    tokenizer: Tokenizer
+    context: int
+    """How many tokens it can take, prompt and answer together."""
+    stops: frozenset[int]
+    """The tokens that end an answer."""
+    _extra: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Without it a model computes logits for the whole prompt; most models know it.
+        known = "logits_to_keep" in inspect.signature(self.model.forward).parameters
+        object.__setattr__(self, "_extra", {"logits_to_keep": 1} if known else {})
+
+    @property
+    def width(self) -> int:
+        """The width of the residual stream."""
+        return self.model.config.get_text_config(decoder=True).hidden_size
+
+    @torch.inference_mode()
+    def read(
+        self, ids: Sequence[int], before: Prefill | None = None, tap: Tap | None = None
+    ) -> Prefill:
+        """Read a prompt, given as token ids, and hear what passes the tap.
+
+        Of a prefill of the same network (and tap), the longest common beginning is kept and only
+        the rest is computed. Raises PromptTooLong if no room is left for an answer.
+        """
+        self.check_length(len(ids))
+        kept = self._shared(ids, before, tap)
+        if before is not None and kept == len(ids) == len(before.ids):
+            return before
+        kept = min(kept, len(ids) - 1)  # the last token has to run, for what it predicts
+        cache = fork(before.cache, kept) if before is not None and kept else self.new_cache()
+        logits, residual = self._read_on(ids[kept:], cache, tap)
+        if before is not None and before.residual is not None and residual is not None:
+            residual = torch.cat([before.residual[:kept], residual])
+        return Prefill(self, tuple(ids), cache, logits, tap, residual)
+
+    def check_length(self, tokens: int) -> None:
+        """Raise PromptTooLong if a prompt of so many tokens leaves no room for an answer."""
+        if tokens >= self.context:
+            raise PromptTooLong(
+                f"the prompt is {tokens} tokens long with its template, and the model reads "
+                f"fewer than {self.context}; shorten it"
+            )
+
+    def new_cache(self) -> Cache:
+        """Make an empty cache that can be cropped later, also behind a sliding window."""
+        cache = DynamicCache(config=self.model.config)
+        cache.activate_past_recording()
+        return cache
+
+    def forward(self, ids: Tensor, cache: Cache, **inputs: Tensor) -> Tensor:
+        """Append token ids [batch, tokens] to the cache and return logits [batch, vocabulary]."""
+        return self.model(
+            input_ids=ids, past_key_values=cache, use_cache=True, **self._extra, **inputs
+        ).logits[:, -1]
+
+    def tensor(self, ids: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        """Put token ids where the model is."""
+        return torch.tensor(ids, device=self.model.device)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Turn token ids into text, without special tokens."""
+        return self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+
+    def _read_on(
+        self, ids: Sequence[int], cache: Cache, tap: Tap | None
+    ) -> tuple[Tensor, Tensor | None]:
+        if tap is None:
+            return self.forward(self.tensor([ids]), cache)[0], None
+        with tap.listening() as heard:
+            logits = self.forward(self.tensor([ids]), cache)
+        return logits[0], heard[0][0]
+
+    def _shared(self, ids: Sequence[int], before: Prefill | None, tap: Tap | None) -> int:
+        """Count the tokens of a prefill that need not be read again."""
+        if before is None or before.network is not self or (tap and before.tap is not tap):
+            return 0
+        pairs = zip(ids, before.ids, strict=False)
+        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        # A recurrent state cannot be rolled back; such a model can only read on from the end.
+        return kept if kept == len(before.ids) or flexible(before.cache) else 0
+
+
+def load_network(folder: Path | str, device: str = "auto") -> Network:
+    """Load a model and its fast tokenizer from a folder, never from the network.
+
+    `auto` takes a GPU if there is one. Weights in half precision run in float32 on a CPU, where
+    that is faster. Raises MicroscopeError if anything is missing, damaged or no causal language
+    model.
+    """
+    path = Path(folder)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not (path / "config.json").is_file():
+        raise MicroscopeError(
+            f"{path} holds no config.json; give a folder with a Hugging Face model"
+        )
+    try:
+        model = _load_model(path, device)
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise MicroscopeError(
+            f"the model in {path} cannot be loaded ({reason}); restore its files"
+        ) from error
+    if not tokenizer.is_fast:
+        raise MicroscopeError(f"the tokenizer in {path} is not a fast one; add its tokenizer.json")
+    # Padding or cutting is done by nobody: both would be a state that threads share.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    return Network(model, tokenizer, _context(model), _stops(model, tokenizer))
+
+
+def like_lengths(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
+    """Cut items into batches of like length: yield their indices, `batch` at a time."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for first in range(0, len(order), batch):
+        yield order[first : first + batch]
+
+
+def fork(cache: Cache, keep: int) -> Cache:
+    """Copy the first tokens of a cache, without copying tensors where the cache allows it."""
+    branch = copy.copy(cache)
+    branch.layers = [
+        copy.copy(layer) if type(layer) in _SHAREABLE else copy.deepcopy(layer)
+        for layer in cache.layers
+    ]
+    surplus = cache.get_seq_length() - keep
+    if surplus:
+        branch.crop(-surplus)
+    return branch
+
+
+def flexible(cache: Cache) -> bool:
+    """Say whether tokens and rows can be taken out of a cache: not where it is a running state."""
+    # A sliding layer forgets what has left its window once it has been cropped.
+    length = cache.get_seq_length()
+    return all(
+        type(layer) in _SHAREABLE and (not layer.is_initialized or layer.keys.shape[-2] == length)
+        for layer in cache.layers
+    )
+
+
+def _load_model(path: Path, device: str) -> Any:
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(
+            path,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32 if device == "cpu" else "auto",
+            output_loading_info=True,
+        )
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    model, info = cast("tuple[Any, dict[str, Any]]", loaded)
+    # transformers fills what is missing with random numbers and only warns.
+    if wrong := [*info["missing_keys"], *info["mismatched_keys"], *info["error_msgs"]]:
+        raise ValueError(f"its weights do not fit its config.json, first of all {wrong[0]}")
+    return model.to(device).eval()
+
+
+def _context(model: Any) -> int:
+    config = model.config.get_text_config(decoder=True)
+    return getattr(config, "max_position_embeddings", None) or 1 << 20
+
+
+def _stops(model: Any, tokenizer: Tokenizer) -> frozenset[int]:
+    configured = model.generation_config.eos_token_id
+    several: list[int | None] = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in [*several, tokenizer.eos_token_id] if token is not None)

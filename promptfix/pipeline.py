@@ -1,0 +1,242 @@
+"""Repair a prompt: all of promptfix, in the order it happens.
+
+    read      what does the model represent while it reads the prompt?   microscope.py
+    detect    which known misunderstandings does that match?             detection.py
+    rewrite   which annotations answer them, and where do they go?       rewriting.py
+    verify    the repaired prompt is read: did the findings clear?       detection.py
+    answer    what does the model say?                                   models.py
+
+`read` and `answer` run a neural network and are passed in; all else is a pure function.
+"""
+
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from promptfix.clock import Clock
+from promptfix.detection import Detection, Ruleset, detect, verify
+from promptfix.errors import PromptTooLong
+from promptfix.formats import Status
+from promptfix.library import Library
+from promptfix.records import (
+    GREEDY,
+    Action,
+    Answer,
+    Mode,
+    Prompt,
+    Reading,
+    Repair,
+    Sampling,
+    Trace,
+    Verification,
+)
+from promptfix.rewriting import Uncleared, rewrite, settle
+
+Prefill: TypeAlias = object
+"""What the model remembers of the tokens it has read: token ids and their KV cache, say.
+
+Opaque to the pipeline, which only hands it on. A prefill saves time and never changes a result:
+whoever is handed one keeps the longest common prefix of its token ids and the new prompt's, crops
+the rest away and reads on from there. Reading or answering may change what a prefill holds (by
+cropping and appending in place), so it must know which tokens it holds at any time, and may be
+handed in again afterwards, for any prompt. It belongs to one request: no two threads ever share
+one. Whoever is handed a prefill that is not of its own making ignores it.
+"""
+
+
+class Look(NamedTuple):
+    """What came of reading a prompt."""
+
+    reading: Reading
+    prefill: Prefill | None
+    """To be handed to the next `read` or `answer` of this request; None if there is none."""
+
+
+class Microscope(Protocol):
+    """A model with an SAE attached, seen through one lens. Safe to use from several threads."""
+
+    @property
+    def lens(self) -> str:
+        """The id of the lens, as in detectors/lenses.json."""
+        ...
+
+    def read(self, prompt: Prompt, prefill: Prefill | None = None) -> Look:
+        """Let the model read a prompt as a user's turn, up to where its answer begins.
+
+        The reading holds the features that the detectors name, at every token of the user's text
+        and at the read-out, the last token of the input. Raises PromptTooLong if the input does
+        not fit the context, MicroscopeError for everything else that goes wrong.
+        """
+        ...
+
+
+class Model(Protocol):
+    """Anything that answers a prompt. Safe to use from several threads."""
+
+    def answer(
+        self, prompt: Prompt, prefill: Prefill | None = None, sampling: Sampling = GREEDY
+    ) -> Answer:
+        """Answer a prompt, from what has been read of it where `prefill` says so.
+
+        The answer is the same with and without a prefill. Raises PromptTooLong, ModelTimeout or
+        ModelError.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the pipeline may do, and what it does when something goes wrong."""
+
+    edit_from: Status = Status.measured
+    """From which status on a detector may edit; all others only report."""
+    disabled: frozenset[str] = frozenset()
+    """Ids of detectors that are switched off."""
+    max_annotations: int = 2
+    uncleared: Uncleared = "keep"
+    on_failure: Literal["pass-through", "error"] = "pass-through"
+    """A broken microscope: answer the prompt as it came, or raise."""
+    on_too_long: Literal["pass-through", "error"] = "error"
+    """A prompt that does not fit the microscope: hand it on unread, or raise."""
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What looking at a prompt has brought so far."""
+
+    detection: Detection = field(default_factory=lambda: Detection((), ()))
+    repair: Repair | None = None
+    """The repair that was made; the one in force if `action` is `repaired`."""
+    verification: Verification | None = None
+    action: Action = "none"
+    failure: str | None = None
+    prefill: Prefill | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A microscope, a model and a library, ready to repair prompts from any thread."""
+
+    microscope: Microscope
+    model: Model
+    library: Library
+    policy: Policy = field(default_factory=Policy)
+
+    @staticmethod
+    def load(**settings: Any) -> "Pipeline":
+        """Put a pipeline together: from these settings, the environment, the embedded model."""
+        # The one look upwards, for convenience: by name, since no import may run that way.
+        return import_module("promptfix.assembly").load(**settings)
+
+    @cached_property
+    def rules(self) -> Ruleset:
+        """The detectors of the microscope's lens."""
+        lens, off = self.microscope.lens, self.policy.disabled
+        return Ruleset(self.library.detectors_for(lens, off))
+
+    @cached_property
+    def _able(self) -> frozenset[str]:
+        """The detectors that may edit, by `id@version`."""
+        least = self.policy.edit_from
+        return frozenset(d.stamp for d in self.library.detectors if d.status.reaches(least))
+
+    def repair(self, prompt: Prompt | str, *, mode: Mode = "repair") -> Trace:
+        """Diagnose a prompt and rewrite it, without answering it."""
+        return self._run(_prompt(prompt), mode)
+
+    def answer(
+        self,
+        prompt: Prompt | str,
+        *,
+        mode: Mode = "repair",
+        compare: bool = False,
+        sampling: Sampling = GREEDY,
+    ) -> Trace:
+        """Diagnose a prompt, rewrite it and answer it; `compare` answers the original too."""
+        return self._run(_prompt(prompt), mode, sampling, compare=compare)
+
+    def _run(
+        self, prompt: Prompt, mode: Mode, sampling: Sampling | None = None, *, compare: bool = False
+    ) -> Trace:
+        clock = Clock()
+        seen = self._look(prompt, mode, clock)
+        repaired = seen.repair.repaired if seen.repair and seen.action == "repaired" else None
+        answer = original = None
+        if sampling is not None:
+            with clock("answer"):
+                answer = self.model.answer(repaired or prompt, seen.prefill, sampling)
+        if sampling is not None and compare:
+            with clock("compare"):
+                original = self.model.answer(prompt, seen.prefill, sampling) if repaired else answer
+        return Trace(
+            id=uuid.uuid4().hex,
+            library=self.library.digest,
+            lens=self.microscope.lens,
+            mode=mode,
+            action=seen.action,
+            prompt=prompt,
+            findings=seen.detection.findings,
+            near_misses=seen.detection.near_misses,
+            repair=seen.repair,
+            verification=seen.verification,
+            answer=answer,
+            original_answer=original,
+            failure=seen.failure,
+            seconds=clock.seconds,
+        )
+
+    def _look(self, prompt: Prompt, mode: Mode, clock: Clock) -> _Findings:
+        """Read, detect, rewrite and verify; what fails on the way costs nobody their answer."""
+        seen = _Findings()
+        if mode == "off":
+            return replace(seen, action="skipped")
+        try:
+            with clock("read"):
+                look = self.microscope.read(prompt)
+            with clock("detect"):
+                detection = detect(look.reading, self.rules)
+            action: Action = "detected" if detection.findings else "none"
+            seen = _Findings(detection, action=action, prefill=look.prefill)
+            with clock("rewrite"):
+                seen = replace(seen, repair=self._rewrite(prompt, detection))
+            if seen.repair is None or mode == "detect":
+                return seen
+            with clock("verify"):
+                return self._verify(seen, seen.repair)
+        except PromptTooLong as error:
+            if self.policy.on_too_long == "error":
+                raise
+            return replace(seen, action="skipped", failure=str(error), prefill=None)
+        except Exception as error:
+            if self.policy.on_failure == "error":
+                raise
+            failure = str(error) or type(error).__name__
+            return replace(seen, action="error", failure=failure, prefill=None)
+
+    def _rewrite(self, prompt: Prompt, detection: Detection) -> Repair | None:
+        """Answer those findings whose detectors may edit."""
+        findings = [finding for finding in detection.findings if finding.detector in self._able]
+        lens, limit = self.microscope.lens, self.policy.max_annotations
+        return rewrite(prompt, findings, self.library, lens=lens, limit=limit)
+
+    def _verify(self, seen: _Findings, repair: Repair) -> _Findings:
+        """Read the repaired prompt, which answering it needs anyway, and decide what stays."""
+        try:
+            look = self.microscope.read(repair.repaired, seen.prefill)
+        except PromptTooLong as error:
+            return replace(seen, failure=f"with its notes the prompt is too long: {error}")
+        verification = verify(repair, look.reading, self.rules)
+        kept = settle(repair, verification, self.policy.uncleared)
+        return replace(
+            seen,
+            repair=kept or repair,
+            verification=verification,
+            action="repaired" if kept else "detected",
+            prefill=look.prefill,
+        )
+
+
+def _prompt(prompt: Prompt | str) -> Prompt:
+    return Prompt(text=prompt) if isinstance(prompt, str) else prompt

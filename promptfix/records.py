@@ -1,0 +1,252 @@
+"""Every value that travels through promptfix: frozen, compared by value, JSON as it is.
+
+A record knows its own invariants and nothing about models, SAEs, files or HTTP. No field is
+filled in later: a new step makes a new record.
+"""
+
+from functools import cached_property
+from typing import Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from promptfix.errors import PromptError
+
+Place: TypeAlias = Literal["user", "readout"]
+"""Where features count: on a token of the user's text, or on the read-out."""
+
+Kind: TypeAlias = Literal["user", "readout", "template"]
+"""What a token is: one of the user's, the read-out, or any other token of the chat template."""
+
+Mode: TypeAlias = Literal["off", "detect", "repair"]
+"""How far the flow may go: answer only; also look and report; also rewrite the prompt."""
+
+Action: TypeAlias = Literal["none", "detected", "repaired", "skipped", "error"]
+"""What came of a request: nothing fired; something fired and the prompt was left alone; the
+prompt was rewritten; the prompt was not read (mode off, or too long); looking failed."""
+
+
+class Record(BaseModel):
+    """A frozen value without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Prompt(Record):
+    """What the user wrote. Raises PromptError for text that cannot be read."""
+
+    text: str
+    system: str | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if not self.text.strip():
+            raise PromptError("the prompt is empty; write a question or a sentence")
+        for name, text in (("prompt", self.text), ("system text", self.system or "")):
+            if (at := _lone_surrogate(text)) is not None:
+                raise PromptError(
+                    f"the {name} has a lone surrogate at character {at}, which is no valid "
+                    "Unicode; send it as UTF-8"
+                )
+        return self
+
+
+class Span(Record):
+    """A half-open range of characters of the user's text."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("a span ends after it starts")
+        return self
+
+    def of(self, text: str) -> str:
+        """Cut the span out of a text."""
+        return text[self.start : self.end]
+
+
+class Token(Record):
+    """One token of the model's input."""
+
+    position: int = Field(ge=0)
+    """Index in the model's input, template tokens included."""
+    text: str
+    span: Span | None = None
+    """Characters of `Prompt.text`; exactly the tokens of kind `user` have one."""
+    kind: Kind
+
+    @model_validator(mode="after")
+    def _span_if_user(self) -> Self:
+        if (self.kind == "user") != (self.span is not None):
+            raise ValueError("exactly the user's tokens have a span")
+        return self
+
+
+class Activation(Record):
+    """How strongly one SAE feature fires at one position. What is absent is zero."""
+
+    feature: int = Field(ge=0)
+    position: int = Field(ge=0)
+    value: float
+
+
+class Reading(Record):
+    """What one lens saw while the model read a prompt: sparse, at user tokens and the read-out."""
+
+    lens: str
+    prompt: Prompt
+    tokens: tuple[Token, ...]
+    """In order of position. Template tokens may be left out; nothing is read at them."""
+    activations: tuple[Activation, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        kinds = {token.position: token.kind for token in self.tokens}
+        if len(kinds) != len(self.tokens) or list(kinds) != sorted(kinds):
+            raise ValueError("tokens are in order, one for each position")
+        if sum(kind == "readout" for kind in kinds.values()) != 1:
+            raise ValueError("a reading has exactly one read-out")
+        if any(kinds.get(act.position, "template") == "template" for act in self.activations):
+            raise ValueError("features are read at user tokens and the read-out only")
+        return self
+
+    @cached_property
+    def readout(self) -> int:
+        """The position of the last prompt token before the answer."""
+        return next(token.position for token in self.tokens if token.kind == "readout")
+
+
+class Evidence(Record):
+    """One feature of a rule, where it counted and how strongly it fired there."""
+
+    feature: int = Field(ge=0)
+    at: Place
+    value: float
+    """0 where the feature did not fire."""
+    span: Span | None = None
+    """The token where it was strongest; None at the read-out, or where it did not fire."""
+    meaning: str = ""
+    """The detector's one-line reading of the feature."""
+
+
+class Finding(Record):
+    """A known misunderstanding, recognised in a reading, with the proof."""
+
+    detector: str
+    """`id@version`."""
+    misunderstanding: str
+    span: Span | None
+    """The words it is about; None where it is about the text as a whole."""
+    score: float
+    threshold: float
+    evidence: tuple[Evidence, ...]
+
+
+class NearMiss(Record):
+    """A detector that came close and did not fire: the answer to "why not?"."""
+
+    detector: str
+    misunderstanding: str
+    span: Span | None
+    score: float
+    threshold: float
+    lacking: float = Field(ge=0)
+    """How much score was missing: threshold - score."""
+    evidence: tuple[Evidence, ...]
+
+
+class Edit(Record):
+    """One insertion into the user's text, and why."""
+
+    annotation: str
+    """`id@version`."""
+    at: int = Field(ge=0)
+    """Character of the original text in front of which `text` goes in."""
+    text: str
+    finding: Finding
+
+
+class Repair(Record):
+    """A rewritten prompt. Taking the edits out of `repaired` gives `original`."""
+
+    original: Prompt
+    edits: tuple[Edit, ...]
+    """In order of `at`; edits at the same place stand in this order."""
+    repaired: Prompt
+
+
+class Check(Record):
+    """What re-reading said about one finding."""
+
+    detector: str
+    threshold: float
+    before: float
+    after: float | None
+    """None where nothing that the rule looks at could have changed."""
+
+
+class Verification(Record):
+    """Whether the findings cleared when the repaired prompt was read again."""
+
+    verified: bool | None
+    """True if all findings that can be compared cleared; None if none can be compared."""
+    checks: tuple[Check, ...]
+
+
+class Sampling(Record):
+    """How the model is to write its answer."""
+
+    max_tokens: int = Field(default=64, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0)
+    """0 takes the likeliest token each time."""
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+GREEDY = Sampling()
+"""Take the likeliest token each time."""
+
+
+class Answer(Record):
+    """What the model said."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class Trace(Record):
+    """Everything that happened to one request."""
+
+    id: str
+    library: str
+    """Digest of the library that was in force."""
+    lens: str
+    mode: Mode
+    action: Action
+    prompt: Prompt
+    findings: tuple[Finding, ...] = ()
+    near_misses: tuple[NearMiss, ...] = ()
+    repair: Repair | None = None
+    """The rewriting that is in force; also the one that was tried and dropped: see `action`."""
+    verification: Verification | None = None
+    answer: Answer | None = None
+    """None if no answer was asked for."""
+    original_answer: Answer | None = None
+    """The answer to the prompt as it came, if the two were to be compared."""
+    failure: str | None = None
+    """Why the prompt was not read or not rewritten, in one sentence."""
+    seconds: dict[str, float]
+    """How long each step took."""
+
+
+def _lone_surrogate(text: str) -> int | None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start
+    return None

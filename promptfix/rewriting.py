@@ -1,0 +1,127 @@
+"""Prompt + findings -> repair. Pure: it owns the form of a note and every rule of placement.
+
+A note stands in its own brackets at the end of the user's text. The user's words are never
+touched: taking the edits out gives back the original, and a prompt that ends in notes is left
+as it is.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, TypeAlias
+
+from promptfix.formats import Annotation
+from promptfix.library import Library
+from promptfix.records import Edit, Finding, Prompt, Repair, Verification
+
+OPEN = "\n[Note: "
+CLOSE = "]"
+MAX_NOTE = 400
+"""Characters. A longer note is not made: the prompt was not what the parser took it for."""
+
+Uncleared: TypeAlias = Literal["keep", "drop", "report"]
+"""What becomes of an edit whose finding did not clear: it stays, it is taken out, or nothing of
+the prompt is edited and the repair is only reported."""
+
+_NOTES = re.compile(r"\n\[Note: [^\[\]\r\n]+\]\s*\Z")
+
+
+class _Candidate(NamedTuple):
+    finding: Finding
+    annotation: Annotation
+    uplift: float | None
+    text: str
+
+    @property
+    def rank(self) -> tuple[bool, float, str, float, int, str]:
+        """Measured before unmeasured, higher uplift first; the rest only settles ties."""
+        start = self.finding.span.start if self.finding.span else -1
+        excess = self.finding.score - self.finding.threshold
+        return (
+            self.uplift is None,
+            -(self.uplift or 0.0),
+            self.annotation.id,
+            -excess,
+            start,
+            self.finding.detector,
+        )
+
+
+def rewrite(
+    prompt: Prompt, findings: Iterable[Finding], library: Library, *, lens: str, limit: int = 2
+) -> Repair | None:
+    """Answer findings with notes, the strongest first; None if there is nothing to add.
+
+    At most one note for a misunderstanding and `limit` in all. A finding whose note cannot be
+    made from the prompt is passed over.
+    """
+    if _NOTES.search(prompt.text):
+        return None
+    chosen: dict[str, _Candidate] = {}
+    candidates = [_candidate(prompt.text, finding, library, lens) for finding in set(findings)]
+    for candidate in sorted((c for c in candidates if c), key=lambda c: c.rank):
+        if len(chosen) < limit:
+            chosen.setdefault(candidate.finding.misunderstanding, candidate)
+    return apply(prompt, [_edit(prompt.text, candidate) for candidate in chosen.values()])
+
+
+def apply(prompt: Prompt, edits: Iterable[Edit]) -> Repair | None:
+    """Insert the edits; None if there are none."""
+    ordered = tuple(sorted(edits, key=lambda edit: edit.at))
+    if not ordered:
+        return None
+    text = prompt.text
+    for edit in reversed(ordered):
+        text = text[: edit.at] + edit.text + text[edit.at :]
+    repaired = prompt.model_copy(update={"text": text})
+    return Repair(original=prompt, edits=ordered, repaired=repaired)
+
+
+def remove(repair: Repair) -> Prompt:
+    """Take the edits out of the repaired prompt again."""
+    text = repair.repaired.text
+    for edit in repair.edits:
+        text = text[: edit.at] + text[edit.at + len(edit.text) :]
+    return repair.repaired.model_copy(update={"text": text})
+
+
+def settle(repair: Repair, verification: Verification, policy: Uncleared) -> Repair | None:
+    """Decide what goes to the model once the repaired prompt was read; None is the original."""
+    uncleared = {
+        check.detector
+        for check in verification.checks
+        if check.after is not None and check.after >= check.threshold
+    }
+    if not uncleared or policy == "keep":
+        return repair
+    if policy == "report":
+        return None
+    kept = [edit for edit in repair.edits if edit.finding.detector not in uncleared]
+    return apply(repair.original, kept)
+
+
+def note(words: str) -> str | None:
+    """Put words into the form of a note; None if they do not fit into one."""
+    line = " ".join(words.split())
+    fits = 0 < len(line) <= MAX_NOTE and not set(line) & set("[]")
+    return f"{OPEN}{line}{CLOSE}" if fits else None
+
+
+def _candidate(text: str, finding: Finding, library: Library, lens: str) -> _Candidate | None:
+    annotation = library.annotation_for(finding.misunderstanding, lens)
+    if annotation is None:
+        return None
+    slots = library.fill(annotation, text, finding.span)
+    words = note(annotation.template.format_map(slots)) if slots is not None else None
+    if words is None:
+        return None
+    return _Candidate(finding, annotation, library.uplift(annotation, lens), words)
+
+
+def _edit(text: str, candidate: _Candidate) -> Edit:
+    """Place a note; `end` is the only placement so far."""
+    return Edit(
+        annotation=candidate.annotation.stamp,
+        at=len(text),
+        text=candidate.text,
+        finding=candidate.finding,
+    )

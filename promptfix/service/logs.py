@@ -1,0 +1,41 @@
+"""JSON logs on stderr: ids, digests, counts and seconds. Never a prompt, an answer or a key."""
+
+import logging
+import sys
+
+import structlog
+
+from promptfix.records import Trace
+
+log = structlog.stdlib.get_logger("promptfix")
+
+
+def configure() -> None:
+    """Write one JSON object a line. For the process that serves; a library never calls this."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.EventRenamer("message"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def served(path: str, trace: Trace) -> None:
+    """Note what came of a request."""
+    log.info(
+        "served",
+        path=path,
+        trace_id=trace.id,
+        action=trace.action,
+        detectors=[finding.detector for finding in trace.findings],
+        verified=trace.verification and trace.verification.verified,
+        lens=trace.lens,
+        library=trace.library,
+        prompt_tokens=trace.answer and trace.answer.prompt_tokens,
+        completion_tokens=trace.answer and trace.answer.completion_tokens,
+        seconds={step: round(spent, 6) for step, spent in trace.seconds.items()},
+    )

@@ -1,0 +1,43 @@
+"""The small parsers that fill the slots of annotations, by name.
+
+A parser sees the user's text, the words that a finding is about (None: the text as a whole) and
+the library's tables, and nothing else. It gives back the slots' values, or None if the text does
+not hold them. The same input always gives the same values.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from promptfix.formats import Tables
+from promptfix.records import Span
+from promptfix.slots import changes, questions, relations, senses, units
+
+Slots: TypeAlias = dict[str, str]
+"""Name of a slot -> what goes in."""
+
+
+class Filler(NamedTuple):
+    """A parser and the slots it fills."""
+
+    fill: Callable[[str, Span | None, Tables], Slots | None]
+    slots: frozenset[str]
+
+
+def _filler(fill: Callable[[str, Span | None, Tables], Slots | None], slots: str) -> Filler:
+    return Filler(fill, frozenset(slots.split()))
+
+
+FILLERS: Mapping[str, Filler] = {
+    "unit-word": _filler(units.unit_word, "word value statement"),
+    "number-word": _filler(units.number_word, "numbers"),
+    "asked": _filler(questions.asked, "noun numbers"),
+    "unasked": _filler(questions.unasked, "others noun"),
+    "difference": _filler(questions.difference, "first second"),
+    "start-unknown": _filler(questions.start_unknown, "end change effect"),
+    "change": _filler(changes.change, "verb number effect"),
+    "comparison": _filler(relations.comparison, "restated larger"),
+    "each": _filler(relations.each, "groups group size item"),
+    "sense": _filler(senses.sense, "word lemma sense"),
+    "company": _filler(senses.company, "word company"),
+    "sense-company": _filler(senses.sense_company, "word lemma sense company"),
+}

@@ -1,0 +1,115 @@
+"""What a word problem asks for, and which of its numbers are about that."""
+
+import re
+
+from promptfix.formats import Tables
+from promptfix.records import Span
+from promptfix.slots.changes import last_change
+from promptfix.slots.words import (
+    Quantity,
+    after,
+    counted,
+    noun_key,
+    pieces,
+    quantities,
+    question,
+    same_things,
+    sentence_at,
+)
+
+_HOW_MANY = re.compile(r"(?i)\bhow\s+(?:many|much)\b")
+_START = re.compile(
+    r"(?i)\b(?:at first|originally|initially|to start|to begin|in the beginning|at the start"
+    r"|at the beginning|start(?:ed)? with|begin with|began with|before)\b"
+)
+_END = re.compile(r"(?i)\b(?:left|now|remain(?:s|ed|ing)?|still|end(?:s|ed)? up|in the end)\b")
+_SHARED = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
+_MEASURES = frozenset("second minute hour day week month year dollar cent".split())
+"""What goes with any question: time and money."""
+_COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
+
+
+def asked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """What is asked for and the numbers about it: `noun`, `numbers`."""
+    del span, tables
+    noun = _asked_noun(text)
+    about = [q.number for q in quantities(text) if same_things(noun_key(noun), q.key)]
+    return {"noun": noun, "numbers": ", ".join(about)} if noun and about else None
+
+
+def unasked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """Numbers about other things, if two or more are about what is asked: `others`, `noun`."""
+    del span, tables
+    noun = _asked_noun(text)
+    given = quantities(text)
+    about = [q for q in given if same_things(noun_key(noun), q.key)]
+    others = [q for q in given if q.key and q.key[-1] not in _MEASURES and q not in about]
+    if len(about) < 2 or not others or _SHARED.search(text):
+        return None
+    listed = ", ".join(f"{q.number} {q.noun}" for q in others[:4])
+    return {"others": listed, "noun": noun}
+
+
+def difference(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """The two numbers that "how many more ... than ..." compares: `first`, `second`."""
+    del span, tables
+    asking = question(text)
+    if asking is None or not _COMPARED.search(asking.of(text)):
+        return None
+    left, _, right = asking.of(text).partition(" than ")
+    pair = _pair(text, left, right) if right else None
+    return {"first": pair[0].number, "second": pair[1].number} if pair else None
+
+
+def start_unknown(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """The number at the end and the change before it, if the start is asked for.
+
+    Slots: `end`, `change`, `effect` (larger or smaller).
+    """
+    del span
+    asking = question(text)
+    if asking is None or not _START.search(asking.of(text)):
+        return None
+    change = last_change(text[: asking.start], tables)
+    ends = [q for q in quantities(text) if _END.search(_clause(text, q))]
+    ends = [q for q in ends if change is None or q.start != change.quantity.start]
+    if change is None or not ends:
+        return None
+    return {"end": ends[-1].number, "change": change.quantity.number, "effect": change.effect}
+
+
+def _asked_noun(text: str) -> str:
+    """The words after "how many"; empty if there is no such question."""
+    asking = question(text)
+    found = _HOW_MANY.search(asking.of(text)) if asking else None
+    return counted(after(pieces(text), asking.start + found.end())) if asking and found else ""
+
+
+def _pair(text: str, left: str, right: str) -> tuple[Quantity, Quantity] | None:
+    """The only two quantities that speak of the two sides of a comparison."""
+    given = quantities(text)
+    one, other = _content(left), _content(right)
+    both = (one & other) | {w for w in one if all(_about(text, q, {w}) for q in given)}
+    first = [q for q in given if _about(text, q, one - both)]
+    second = [q for q in given if _about(text, q, other - both)]
+    if len(first) == 1 and len(second) == 1 and first != second:
+        return first[0], second[0]
+    return None
+
+
+def _content(side: str) -> set[str]:
+    return {noun_key(piece.text)[0] for piece in pieces(side) if not piece.stops}
+
+
+def _about(text: str, quantity: Quantity, words: set[str]) -> bool:
+    """Whether the quantity's own words, or those before it in its clause, name one of `words`."""
+    clause = _content(_clause(text, quantity))
+    return bool(words & set(quantity.key)) or bool(words & clause)
+
+
+def _clause(text: str, quantity: Quantity) -> str:
+    """The part of the sentence around a number, between commas and `and`."""
+    sentence = sentence_at(text, quantity.start)
+    before = re.split(r",|;|\band\b|\bbut\b", text[sentence.start : quantity.start])[-1]
+    behind = re.split(r",|;|\band\b|\bbut\b", text[quantity.end : sentence.end])[0]
+    return f"{before}{quantity.number}{behind}"

@@ -1,0 +1,67 @@
+"""Words that stand for numbers: unit words of the table, and numbers in words."""
+
+import re
+
+from promptfix.formats import Tables
+from promptfix.records import Span
+from promptfix.slots.words import spelled_runs
+
+_MULTIPLES = {
+    "twice": "2 times",
+    "thrice": "3 times",
+    "double": "2 times",
+    "doubled": "2 times",
+    "triple": "3 times",
+    "tripled": "3 times",
+    "quadruple": "4 times",
+    "half": "1/2",
+    "a third": "1/3",
+    "one third": "1/3",
+    "two thirds": "2/3",
+    "a quarter of": "1/4 of",
+    "one quarter": "1/4",
+    "three quarters": "3/4",
+    "a fifth": "1/5",
+    "a tenth": "1/10",
+}
+
+
+def unit_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """A unit word at the span, or the first one of the text: `word`, `value`, `statement`."""
+    eligible = {n: u for n, u in tables.units.items() if span or not u.only_pointed_at}
+    forms = {form.lower(): name for name, unit in eligible.items() for form in unit.forms}
+    forms |= {name.lower(): name for name in eligible}
+    found = _first(text, span, forms)
+    if found is None:
+        return None
+    unit = tables.units[forms[found.group().lower()]]
+    word = forms[found.group().lower()]
+    return {"word": word, "value": f"{unit.value:,}".replace(",", ""), "statement": unit.text}
+
+
+def number_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """A number in words at the span, or all of them: `numbers`, as "forty-two is 42"."""
+    del tables
+    found = {run.start: (run, str(value)) for run, value in spelled_runs(text) if value != 1}
+    for words, value in _MULTIPLES.items():
+        for hit in re.finditer(rf"(?i)\b{words}\b", text):
+            found.setdefault(hit.start(), (Span(start=hit.start(), end=hit.end()), value))
+    chosen = [entry for _, entry in sorted(found.items()) if _meets(entry[0], span)]
+    if not chosen:
+        return None
+    said = dict.fromkeys(f"{run.of(text).lower()} is {value}" for run, value in chosen)
+    return {"numbers": "; ".join(list(said)[:4])}
+
+
+def _first(text: str, span: Span | None, forms: dict[str, str]) -> re.Match[str] | None:
+    """The first form in the text that meets the span; longer forms are tried first."""
+    if not forms:
+        return None
+    longest = sorted(forms, key=len, reverse=True)
+    pattern = "|".join(re.escape(form) for form in longest)
+    hits = re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text, re.IGNORECASE)
+    return next((hit for hit in hits if _meets(Span(start=hit.start(), end=hit.end()), span)), None)
+
+
+def _meets(found: Span, span: Span | None) -> bool:
+    return span is None or (found.start < span.end and span.start < found.end)

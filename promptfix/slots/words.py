@@ -1,0 +1,204 @@
+"""Words, sentences, numbers and counted things of a text, found without any model.
+
+All offsets are characters of the text as given; nothing is normalised before it is cut out.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from promptfix.records import Span
+from promptfix.slots.lemmas import plural, singular
+
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+DIGITS = re.compile(r"(?:\$ ?)?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?")
+_TOKEN = re.compile(rf"(?P<number>{DIGITS.pattern})|(?P<word>{WORD.pattern})|(?P<mark>[^\s\w])")
+_RATIO = re.compile(r"\s*(?:%|percent\b|times\b)", re.IGNORECASE)
+_SENTENCE = re.compile(r".+?(?:[.!?](?=\s|[\"'\u201d\u2019]|$)|[\r\n]+|$)", re.DOTALL)
+_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|vs)\.$")
+
+SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+VALUES = {w: n for n, w in enumerate(SMALL)} | {w: 10 * n for n, w in enumerate(TENS, 2)}
+SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+
+STOP = frozenset(
+    """
+    a about after all also am among an and any are as at away back be because been before being
+    below between both but by can could did do does down during each either else every few fewer
+    for from had has have he her here hers him his how i if in into is it its just left less many
+    may me might mine more most much my need needs of off on once one only onto or other our out
+    over per remain remained remaining she should since so some still such than that the their
+    them then there these they this those through to together too under until up us was we were
+    what when where which while who whom whose why will with would you your altogether total
+    """.split()
+)
+AUXILIARY = frozenset(
+    "am is are was were be been do does did has have had can could will would should".split()
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A word, a number or a mark of the text."""
+
+    kind: str
+    """`word`, `number` or `mark`."""
+    text: str
+    start: int
+    end: int
+
+    @property
+    def low(self) -> str:
+        """The piece in lower case."""
+        return self.text.lower()
+
+    @property
+    def stops(self) -> bool:
+        """Whether a noun phrase ends before this piece."""
+        return self.kind != "word" or self.low in STOP
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of the text and the words for what it counts."""
+
+    number: str
+    """As the text writes it."""
+    start: int
+    end: int
+    noun: str
+    """The words for what is counted, head last, as in the text; may be empty."""
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The words for what is counted, in lower case and singular."""
+        return noun_key(self.noun)
+
+
+def pieces(text: str) -> list[Piece]:
+    """Cut a text into words, numbers and marks."""
+    return [
+        Piece(str(found.lastgroup), found.group(), found.start(), found.end())
+        for found in _TOKEN.finditer(text)
+    ]
+
+
+def sentences(text: str) -> list[Span]:
+    """Cut a text into sentences, without the white space around them."""
+    spans: list[Span] = []
+    start = 0
+    for found in _SENTENCE.finditer(text):
+        if _ABBREVIATION.search(found.group()):
+            continue
+        cut = text[start : found.end()]
+        if cut.strip():
+            left = start + len(cut) - len(cut.lstrip())
+            spans.append(Span(start=left, end=start + len(cut.rstrip())))
+        start = found.end()
+    return spans
+
+
+def question(text: str) -> Span | None:
+    """The last sentence that asks for a number."""
+    asking = [s for s in sentences(text) if re.search(r"(?i)\bhow\s+(many|much)\b", s.of(text))]
+    return asking[-1] if asking else None
+
+
+def spelled(words: Sequence[str]) -> int | None:
+    """The value of a number in words: ["forty-two"], ["two", "hundred", "and", "six"]."""
+    total = group = 0
+    seen = False
+    for word in "-".join(words).lower().split("-"):
+        if word in VALUES:
+            group, seen = group + VALUES[word], True
+        elif word == "hundred" and seen:
+            group = max(group, 1) * 100
+        elif word in SCALES and seen:
+            total, group = total + max(group, 1) * SCALES[word], 0
+        elif word != "and" or not seen:
+            return None
+    return total + group if seen else None
+
+
+def spelled_runs(text: str) -> Iterator[tuple[Span, int]]:
+    """Numbers in words and their values, in order."""
+    known = set(VALUES) | set(SCALES)
+    run: list[Piece] = []
+    for piece in [*pieces(text), Piece("mark", "", len(text), len(text))]:
+        parts = piece.low.split("-")
+        goes_on = bool(run) and piece.low == "and" and run[-1].low in SCALES
+        if goes_on or (piece.kind == "word" and all(part in known for part in parts)):
+            run.append(piece)
+        elif run:
+            run = run[:-1] if run[-1].low == "and" else run
+            value = spelled([word.text for word in run])
+            if value is not None:
+                yield Span(start=run[0].start, end=run[-1].end), value
+            run = []
+
+
+def quantities(text: str) -> list[Quantity]:
+    """The numbers of a text with what they count, in order.
+
+    `one` alone is no number here, and neither are percentages and "3 times".
+    """
+    digits = [Span(start=m.start(), end=m.end()) for m in DIGITS.finditer(text)]
+    words = [span for span, _ in spelled_runs(text) if span.of(text).lower() != "one"]
+    found: list[Quantity] = []
+    every = pieces(text)
+    for span in sorted(digits + words, key=lambda span: span.start):
+        number = span.of(text)
+        noun = "dollars" if number.startswith("$") else counted(after(every, span.end))
+        if not _RATIO.match(text, span.end):
+            found.append(Quantity(number, span.start, span.end, noun))
+    return found
+
+
+def after(every: Sequence[Piece], at: int) -> list[Piece]:
+    """The pieces that start at or after a character."""
+    return [piece for piece in every if piece.start >= at]
+
+
+def counted(following: Sequence[Piece]) -> str:
+    """The noun phrase that a number is followed by: up to its first plural, else its words."""
+    phrase: list[str] = []
+    rest = list(following)
+    while rest and rest[0].low in {"more", "fewer", "less", "of", "the", "his", "her", "their"}:
+        rest.pop(0)
+    for piece in rest[:4]:
+        if piece.stops:
+            break
+        phrase.append(piece.text)
+        if plural(piece.text):
+            return " ".join(phrase)
+    return " ".join(phrase[:2])
+
+
+def noun_key(noun: str) -> tuple[str, ...]:
+    """A noun phrase in a form that can be compared."""
+    return tuple(singular(word) for word in noun.split())
+
+
+def same_things(asked: tuple[str, ...], counts: tuple[str, ...]) -> bool:
+    """Whether a quantity may count what is asked for.
+
+    The heads agree and no describing words contradict; or all that the quantity has is one of
+    the describing words, as in "9 salty".
+    """
+    if not asked or not counts:
+        return False
+    if set(counts) <= set(asked[:-1]):
+        return True
+    mine, other = set(asked[:-1]), set(counts[:-1])
+    return asked[-1] == counts[-1] and (mine <= other or not other)
+
+
+def sentence_at(text: str, at: int) -> Span:
+    """The sentence around a character."""
+    found = [span for span in sentences(text) if span.start <= at < span.end]
+    return found[0] if found else Span(start=0, end=max(1, len(text)))

@@ -1,0 +1,121 @@
+"""Labelled items for mining and evaluation: read a JSONL file, make the prompt, score an answer.
+
+A row with `question` and `answer` is a math item; one with `sentence`, `target` and `label` (1 metaphorical, 0 literal)
+is a metaphor item. Other keys are ignored, but for `id` and `lemma`. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from promptfix.errors import PromptfixError
+
+Task: TypeAlias = Literal["math", "metaphor"]
+
+_ANSWER = re.compile(r"Answer:\s*\$?(-?[\d,]*\.?\d+|\w+)")
+_SPACED = re.compile(r" ([.,;:!?)]|n't\b|'(?:s|re|ve|ll|d|m)\b)")
+TOLERANCE = 1e-3
+
+
+class DataError(PromptfixError):
+    """A data file cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled prompt."""
+
+    id: str
+    task: Task
+    prompt: str
+    gold: str
+    """A number in digits, or `literal` / `metaphorical`."""
+    group: str
+    """Items of one group are variants of each other and never fall on both sides of a split."""
+
+
+def load(path: Path | str) -> list[Item]:
+    """Read a JSONL file of items; rows whose answer is not a number are left out.
+
+    Raises DataError if the file is missing, empty, no JSONL, or of no known form.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}); name a JSONL file") from error
+    items = [item for n, line in enumerate(lines, 1) if line.strip() and (item := _item(path, n, line))]
+    if not items:
+        raise DataError(f"{path} holds no labelled item; each row needs question and answer, or sentence, target and label")
+    return items
+
+
+def digest(items: Iterable[Item]) -> str:
+    """Name a set of items by what is used of them: 64 hex digits."""
+    lines = sorted(f"{item.id}\t{item.prompt}\t{item.gold}" for item in items)
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def correct(answer: str, gold: str) -> bool:
+    """Whether an answer's last `Answer: ...` is the gold one; numbers compare by value."""
+    said = final(answer)
+    if said is None:
+        return False
+    try:
+        return abs(float(said) - float(gold)) <= TOLERANCE * max(1.0, abs(float(gold)))
+    except ValueError:
+        return said.lower() == gold.lower()
+
+
+def final(answer: str) -> str | None:
+    """What an answer settles on, or None if it never says."""
+    found = _ANSWER.findall(answer)
+    return found[-1].replace(",", "") if found else None
+
+
+def metaphor_prompt(sentence: str, target: str) -> str:
+    """The form in which the metaphor task is asked."""
+    return f'Is the word "{target}" used literally or metaphorically in this sentence? {tidy(sentence)}'
+
+
+def tidy(sentence: str) -> str:
+    """Undo the spaces that corpora put around punctuation."""
+    return _SPACED.sub(r"\1", sentence.replace("( ", "(").replace(" n't", "n't"))
+
+
+def _item(path: Path, line: int, text: str) -> Item | None:
+    try:
+        row: Mapping[str, Any] = json.loads(text)
+        name = str(row.get("id", f"{path.stem}-{line}"))
+        if "question" in row:
+            return _math(name, str(row["question"]), str(row["answer"]))
+        return _metaphor(name, row)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}, line {line}: no labelled item ({type(error).__name__}: {error}); correct or remove it") from error
+
+
+def _math(name: str, question: str, answer: str) -> Item | None:
+    number = answer.replace(",", "").replace("$", "")
+    if not question.strip() or not re.fullmatch(r"-?\d*\.?\d+", number):
+        return None
+    return Item(name, "math", question.strip(), number, masked(question))
+
+
+def _metaphor(name: str, row: Mapping[str, Any]) -> Item:
+    label = row["label"]
+    if label not in (0, 1):
+        raise ValueError(f"label {label!r} is neither 1 nor 0")
+    target = str(row["target"])
+    gold = "metaphorical" if label else "literal"
+    return Item(name, "metaphor", metaphor_prompt(str(row["sentence"]), target), gold, str(row.get("lemma", target)).lower())
+
+
+def masked(text: str) -> str:
+    """A problem without its numbers, names and capitals: variants of one problem look alike."""
+    return " ".join(re.sub(r"\d+(?:[.,]\d+)*", "#", re.sub(r"\b[A-Z]\w+", "@", text)).lower().split())

@@ -1,0 +1,1 @@
+"""Training SAEs with sae-lens. The only package besides eval/ that imports sae_lens."""

@@ -1,0 +1,235 @@
+"""The microscope reports what the model holds, once read, and never changes what the model says."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from promptfix.errors import LensError, MicroscopeError, PromptTooLong
+from promptfix.microscope import Microscope
+from promptfix.models import LocalModel
+from promptfix.network import load_network
+from promptfix.records import Prompt, Sampling
+from promptfix.sae import Sae, SaeSlice
+from tests.tiny import CONTEXT, LAYERS, save_model, save_sae
+
+FEATURES = [1, 5, 8, 13, 21, 34, 55]
+PROMPTS = [
+    "Tom has 12 apples and buys a gross of eggs.",
+    "The storm 🦄 devoured\r\nthe village.",
+    "שלום e\u0301",
+    "Ann reads",
+]
+SHORT = Sampling(max_tokens=12)
+
+
+@pytest.fixture(scope="module", params=["llama", "gpt2"])
+def folder(request, tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("model"), request.param)
+
+
+@pytest.fixture(scope="module")
+def network(folder):
+    return load_network(folder, "cpu")
+
+
+@pytest.fixture(scope="module")
+def sae_folder(tmp_path_factory):
+    return save_sae(tmp_path_factory.mktemp("sae"))
+
+
+@pytest.fixture(scope="module")
+def microscope(network, sae_folder):
+    return Microscope(network, SaeSlice.load(sae_folder, FEATURES), "tiny")
+
+
+@torch.inference_mode()
+def expected(microscope, sae_folder, reading, prefill):
+    """Activations by the long way: hidden states of a fresh run and the whole SAE."""
+    states = microscope.network.model(
+        input_ids=torch.tensor([prefill.ids]), output_hidden_states=True
+    ).hidden_states[2][0]
+    features = Sae.load(sae_folder).encode(states)
+    return {
+        (token.position, feature): float(features[token.position, feature])
+        for token in reading.tokens
+        for feature in FEATURES
+        if token.kind != "template" and features[token.position, feature] > 0
+    }
+
+
+def found(reading):
+    return {(act.position, act.feature): act.value for act in reading.activations}
+
+
+@pytest.mark.parametrize("text", PROMPTS)
+def test_a_reading_holds_the_features_at_the_users_tokens_and_the_readout(
+    microscope, sae_folder, text
+):
+    """Exactly what the whole SAE gives on hidden_states[layer + 1], and nothing elsewhere."""
+    reading, prefill = microscope.read(Prompt(text=text))
+    assert reading.activations
+    wanted = expected(microscope, sae_folder, reading, prefill)
+    assert found(reading) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_reading_on_after_an_edit_gives_what_reading_afresh_gives(microscope):
+    """Of the first reading the common beginning is kept, also for the features in it."""
+    first = microscope.read(Prompt(text=PROMPTS[0]))
+    edited = Prompt(text=PROMPTS[0] + " [Note: a gross is 144.]")
+    again, fresh = microscope.read(edited, first.prefill), microscope.read(edited)
+    assert again.reading.tokens == fresh.reading.tokens
+    assert found(again.reading) == pytest.approx(found(fresh.reading), abs=1e-3)
+
+
+def test_only_what_follows_the_edit_runs(microscope, monkeypatch):
+    """The second reading is as long as what is behind the first token that changed."""
+    lengths = []
+    network = microscope.network
+    whole = type(network).forward
+
+    def forward(self, ids, cache, **inputs):
+        lengths.append(ids.shape[1])
+        return whole(self, ids, cache, **inputs)
+
+    monkeypatch.setattr(type(network), "forward", forward)
+    look = microscope.read(Prompt(text=PROMPTS[0]))
+    after = microscope.read(Prompt(text=PROMPTS[0] + " Ann reads"), look.prefill)
+    microscope.read(Prompt(text=PROMPTS[0] + " Ann reads"), after.prefill)
+    assert lengths[0] == len(look.prefill.ids)
+    assert len(lengths) == 2
+    assert lengths[1] < lengths[0] / 2
+
+
+def test_a_prefill_of_another_making_is_ignored(microscope, folder):
+    """Prefills of other networks, of other taps, and other objects altogether."""
+    prompt = Prompt(text=PROMPTS[0])
+    other = load_network(folder, "cpu")
+    foreign = [other.read(microscope.read(prompt).prefill.ids), object()]
+    foreign.append(microscope.network.read(foreign[0].ids))  # without a tap
+    expected = found(microscope.read(prompt).reading)
+    assert all(found(microscope.read(prompt, each).reading) == expected for each in foreign)
+
+
+def test_two_threads_do_not_mix(microscope):
+    """Readings made at once are those made one after the other."""
+    prompts = [Prompt(text=text) for text in PROMPTS * 8]
+    one_by_one = [microscope.read(prompt).reading for prompt in prompts]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda prompt: microscope.read(prompt).reading, prompts))
+    for one, two in zip(one_by_one, at_once, strict=True):
+        assert one.tokens == two.tokens
+        assert found(one) == pytest.approx(found(two), abs=1e-5)
+
+
+def test_a_microscope_leaves_the_model_as_it_was(microscope, folder):
+    """With the hook in place, after reading and after a failure, the answers are the plain ones."""
+    plain, looked_at = LocalModel(load_network(folder, "cpu")), LocalModel(microscope.network)
+    with pytest.raises(PromptTooLong):
+        microscope.read(Prompt(text="many words " * CONTEXT))
+    for text in PROMPTS:
+        prompt = Prompt(text=text)
+        prefill = microscope.read(prompt).prefill
+        answer = plain.answer(prompt, sampling=SHORT)
+        assert looked_at.answer(prompt, prefill, SHORT) == answer
+        assert looked_at.answer(prompt, sampling=SHORT) == answer
+
+
+def test_whatever_breaks_while_reading_is_a_microscope_error(network, sae_folder, monkeypatch):
+    """The pipeline can rely on it, and the next reading is as good as ever."""
+    microscope = Microscope(network, SaeSlice.load(sae_folder, FEATURES), "tiny")
+    before = found(microscope.read(Prompt(text="Tom")).reading)
+    with monkeypatch.context() as patch:
+        patch.setattr(SaeSlice, "encode", lambda *_: 1 / 0)
+        with pytest.raises(MicroscopeError, match="ZeroDivisionError"):
+            microscope.read(Prompt(text="Tom"))
+    assert found(microscope.read(Prompt(text="Tom")).reading) == before
+
+
+def test_peaks_of_many_are_those_of_each(microscope):
+    """Batches change nothing, nor does asking for some features."""
+    prompts = [Prompt(text=text) for text in PROMPTS]
+    peaks = microscope.read_many(prompts, batch=3)
+    some = microscope.read_many(prompts, features=[8, 1], batch=2)
+    torch.testing.assert_close(some.user, peaks.user[:, [2, 0]])
+    for row, prompt in enumerate(prompts):
+        reading = microscope.read(prompt).reading
+        user, readout = torch.zeros(2, len(FEATURES))
+        for act in reading.activations:
+            place = readout if act.position == reading.readout else user
+            column = FEATURES.index(act.feature)
+            place[column] = max(place[column], torch.tensor(act.value))
+        torch.testing.assert_close(peaks.user[row], user, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(peaks.readout[row], readout, atol=1e-4, rtol=1e-4)
+
+
+def test_a_whole_sae_may_be_attached(network, sae_folder):
+    """For inspection: every feature, by its own number."""
+    reading = Microscope(network, Sae.load(sae_folder), "tiny").read(Prompt(text="Tom")).reading
+    assert max(act.feature for act in reading.activations) > max(FEATURES)
+
+
+def test_a_hook_that_the_model_lacks_is_a_lens_error(network, tmp_path):
+    """Layers are counted when the microscope is put together."""
+    encoder = SaeSlice.load(save_sae(tmp_path, hook=f"model.layers.{LAYERS}"), FEATURES)
+    with pytest.raises(LensError):
+        Microscope(network, encoder, "tiny")
+
+
+def test_an_sae_of_another_width_is_a_lens_error(network, tmp_path):
+    """Also where nobody checked when it was loaded."""
+    encoder = SaeSlice.load(save_sae(tmp_path, d_in=24), FEATURES)
+    with pytest.raises(LensError, match="24"):
+        Microscope(network, encoder, "tiny")
+
+
+def _truncate(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def _drop_a_tensor(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights.pop(next(name for name in weights if "norm" in name or "ln_f" in name))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _reshape_a_tensor(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "norm" in name or "ln_f" in name)
+    weights[name] = weights[name][:-1].clone()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _forget(name):
+    return lambda folder: (folder / name).unlink()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncate,
+        _drop_a_tensor,
+        _reshape_a_tensor,
+        _forget("model.safetensors"),
+        _forget("config.json"),
+        _forget("tokenizer.json"),
+    ],
+)
+def test_a_damaged_model_is_refused_and_named(tmp_path, damage):
+    """Nothing is filled up with random numbers, and the message names the folder."""
+    folder = save_model(tmp_path)
+    damage(folder)
+    with pytest.raises(MicroscopeError, match=str(tmp_path)):
+        load_network(folder, "cpu")
+
+
+def test_half_precision_weights_run_in_float32_on_a_cpu(tmp_path):
+    """Whatever the folder holds."""
+    folder = save_model(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    half = {name: tensor.bfloat16() for name, tensor in weights.items()}
+    save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
+    assert load_network(folder, "cpu").model.dtype == torch.float32

@@ -1,0 +1,181 @@
+"""Answers are those that transformers' own `generate` gives, with and without a prefill."""
+
+import pytest
+import torch
+
+from promptfix.decoding import _nucleus
+from promptfix.errors import ModelError, ModelTimeout, PromptTooLong
+from promptfix.models import LocalModel
+from promptfix.network import load_network
+from promptfix.records import Prompt, Sampling
+from tests.tiny import CONTEXT, save_model
+
+TEXTS = [
+    "Tom has 12 apples and buys a gross of eggs.",
+    "The storm devoured the village.",
+    "Ann reads 🦄",
+    "How many are left?",
+    "He swallowed his pride. " * 3,
+]
+SHORT = Sampling(max_tokens=16)
+
+
+@pytest.fixture(scope="module", params=["llama", "gpt2"])
+def model(request, tmp_path_factory):
+    return LocalModel(load_network(save_model(tmp_path_factory.mktemp("m"), request.param), "cpu"))
+
+
+def ids_of(model, text):
+    messages = [{"role": "user", "content": text}]
+    return model.network.tokenizer.apply_chat_template(messages, add_generation_prompt=True)[
+        "input_ids"
+    ]
+
+
+@torch.inference_mode()
+def generate(model, text, tokens=16):
+    """The text and the token ids that transformers writes."""
+    ids = torch.tensor([ids_of(model, text)])
+    out = model.network.model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=tokens,
+        do_sample=False,
+        pad_token_id=0,
+    )
+    new = out[0, ids.shape[1] :].tolist()
+    return model.network.tokenizer.decode(new, skip_special_tokens=True), new
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_greedy_answers_are_those_of_generate(model, text):
+    """Text, length and reason to finish."""
+    answer = model.answer(Prompt(text=text), sampling=SHORT)
+    expected, new = generate(model, text)
+    assert answer.text == expected
+    assert answer.finish_reason == ("stop" if new[-1] in model.network.stops else "length")
+    assert answer.completion_tokens == len([t for t in new if t not in model.network.stops])
+    assert answer.prompt_tokens == len(ids_of(model, text))
+
+
+def test_a_prefill_changes_nothing_and_can_be_used_again(model):
+    """Of the same prompt, of one that begins alike, and of one that has nothing in common."""
+    prompts = [Prompt(text=text) for text in (TEXTS[0], TEXTS[0] + " [Note: 144]", TEXTS[1])]
+    plain = [model.answer(prompt, sampling=SHORT) for prompt in prompts]
+    for first in prompts:
+        prefill = model.network.read(ids_of(model, first.text))
+        assert [model.answer(prompt, prefill, SHORT) for prompt in prompts] == plain
+        assert prefill.cache.get_seq_length() == len(prefill.ids)
+
+
+def test_the_end_token_ends_an_answer(model):
+    """It is neither in the text nor counted."""
+    _, new = generate(model, TEXTS[0])
+    network = model.network
+    stops = network.stops
+    object.__setattr__(network, "stops", frozenset({new[3]}))
+    try:
+        answer = model.answer(Prompt(text=TEXTS[0]), sampling=SHORT)
+        many = model.answer_many([Prompt(text=TEXTS[0])], max_tokens=16)
+    finally:
+        object.__setattr__(network, "stops", stops)
+    assert many == [answer]
+    assert answer.finish_reason == "stop"
+    assert answer.completion_tokens == new.index(new[3])
+
+
+def test_a_stop_text_cuts_the_answer(model):
+    """At its first place, also in a batch."""
+    whole = model.answer(Prompt(text=TEXTS[1]), sampling=SHORT).text
+    stop = whole[5:8]
+    answer = model.answer(Prompt(text=TEXTS[1]), sampling=Sampling(max_tokens=16, stop=(stop,)))
+    assert answer.text == whole[: whole.index(stop)]
+    assert answer.finish_reason == "stop"
+    assert model.answer_many([Prompt(text=TEXTS[1])], max_tokens=16, stop=(stop,)) == [answer]
+
+
+def test_many_answers_are_those_of_each(model):
+    """In the order asked, whatever the lengths and the size of the batches."""
+    prompts = [Prompt(text=text) for text in TEXTS]
+    alone = [model.answer(prompt, sampling=SHORT) for prompt in prompts]
+    ready = []
+    for batch in (2, 32):
+        assert (
+            model.answer_many(prompts, max_tokens=16, batch=batch, progress=ready.append) == alone
+        )
+    assert sum(ready) == 2 * len(prompts)
+    assert model.answer_many([]) == []
+
+
+def test_a_seed_makes_sampling_repeatable(model):
+    """The same seed gives the same answer; seeds differ; the global generator is not touched."""
+    prompt = Prompt(text=TEXTS[0])
+    state = torch.get_rng_state()
+
+    def ask(seed):
+        return model.answer(prompt, sampling=Sampling(temperature=2.0, seed=seed, max_tokens=12))
+
+    assert ask(1) == ask(1)
+    assert len({ask(seed).text for seed in range(4)}) > 1
+    assert ask(None).text is not None
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_tiny_top_p_is_greedy(model):
+    """Only the likeliest token is left to choose from."""
+    sampling = Sampling(temperature=1.0, top_p=1e-6, max_tokens=12)
+    greedy = model.answer(Prompt(text=TEXTS[0]), sampling=Sampling(max_tokens=12))
+    assert model.answer(Prompt(text=TEXTS[0]), sampling=sampling) == greedy
+
+
+def test_top_p_keeps_the_fewest_tokens_that_reach_it():
+    """The token that crosses the line stays."""
+    likely = torch.tensor([0.1, 0.5, 0.3, 0.1])
+    assert _nucleus(likely, 0.6).nonzero().flatten().tolist() == [1, 2]
+    assert _nucleus(likely, 1.0).tolist() == likely.tolist()
+
+
+def test_a_prompt_that_fills_the_context_is_refused(model):
+    """Alone and among many, before anything is answered."""
+    long = Prompt(text="apples " * CONTEXT)
+    with pytest.raises(PromptTooLong, match="shorten"):
+        model.answer(long)
+    with pytest.raises(PromptTooLong):
+        model.answer_many([Prompt(text="Tom"), long])
+
+
+def test_an_answer_ends_where_the_context_does(model):
+    """No more tokens are written than the model can take."""
+    text = "a" + " a" * 120
+    answer = model.answer(Prompt(text=text), sampling=Sampling(max_tokens=500))
+    assert answer.prompt_tokens + answer.completion_tokens <= CONTEXT
+    assert model.answer_many([Prompt(text=text)], max_tokens=500) == [answer]
+
+
+def test_an_answer_may_take_so_long_and_no_longer(model):
+    """Then it is a ModelTimeout."""
+    with pytest.raises(ModelTimeout):
+        LocalModel(model.network, timeout=0.0).answer(Prompt(text="Tom"))
+
+
+def test_whatever_breaks_while_answering_is_a_model_error(model, monkeypatch):
+    """The caller learns what it was."""
+    monkeypatch.setattr(type(model.network), "forward", lambda *_, **__: 1 / 0)
+    with pytest.raises(ModelError, match="ZeroDivisionError"):
+        model.answer(Prompt(text="Tom"))
+    with pytest.raises(ModelError, match="ZeroDivisionError"):
+        model.answer_many([Prompt(text="Tom")])
+
+
+@pytest.mark.parametrize("window", [8, 64])
+def test_a_sliding_window_is_no_obstacle(tmp_path_factory, window):
+    """Prefills of models that look back a few tokens only are cropped just as well."""
+    folder = save_model(tmp_path_factory.mktemp("m"), "mistral", sliding_window=window)
+    model = LocalModel(load_network(folder, "cpu"))
+    first = model.network.read(ids_of(model, TEXTS[0]))
+    edited = Prompt(text=TEXTS[0] + " Ann reads")
+    second = model.network.read(ids_of(model, edited.text), first)
+    for text in (TEXTS[0], edited.text, TEXTS[0] + " Tom"):
+        plain = generate(model, text)[0]
+        for prefill in (first, second):
+            assert model.answer(Prompt(text=text), prefill, SHORT).text == plain

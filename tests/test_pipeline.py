@@ -1,0 +1,196 @@
+"""The flow: what reaches the model, what the trace says, and what a failure costs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from promptfix.errors import MicroscopeError, PromptError, PromptTooLong
+from promptfix.formats import Detector, Status, Term
+from promptfix.library import Library, load
+from promptfix.pipeline import Pipeline, Policy
+from promptfix.records import Prompt, Sampling, Trace
+from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
+
+ROOT = Path(__file__).parents[1]
+TEXT = "A shop has two gross of pencils. How many pencils is that?"
+UNIT = detector("unit", parts=[Term(feature=4, weight=1.0, at="user")], lexical=True)
+END = detector("end", parts=[Term(feature=7, weight=1.0, at="readout")])
+
+
+@pytest.fixture(scope="module")
+def known() -> Library:
+    """The library's own annotations and tables."""
+    return load(ROOT / "detectors", ROOT / "annotations")
+
+
+def pipeline(
+    library: Library,
+    *detectors: Detector,
+    broken: Exception | None = None,
+    policy: Policy | None = None,
+) -> tuple[Pipeline, FakeMicroscope, FakeModel]:
+    """A pipeline of fakes in which feature 4 fires on "gross" and 7 until there is a note."""
+
+    def readout(text: str) -> Mapping[int, float]:
+        return {} if "[Note:" in text else {7: 2.0}
+
+    microscope = FakeMicroscope({"gross": {4: 2.0}}, readout, broken)
+    model = FakeModel()
+    made = Pipeline(microscope, model, with_detectors(library, *detectors), policy or Policy())
+    return made, microscope, model
+
+
+def test_a_finding_is_repaired_and_answered(known: Library) -> None:
+    """The model is asked the repaired prompt, and both prompts are in the trace."""
+    made, _, model = pipeline(known, UNIT)
+    trace = made.answer(TEXT)
+    assert trace.action == "repaired"
+    assert trace.repair is not None
+    assert "144" in trace.repair.repaired.text
+    assert [prompt for prompt, _ in model.asked] == [trace.repair.repaired]
+    assert trace.verification is not None
+    assert trace.verification.verified is None
+    assert Trace.model_validate_json(trace.model_dump_json()) == trace
+
+
+def test_when_nothing_fires_nothing_is_touched(known: Library) -> None:
+    """The model gets the very prompt, and the prompt is read once."""
+    made, microscope, model = pipeline(known, UNIT)
+    prompt = Prompt(text="  How many pencils?\r\n", system="Be brief.")
+    trace = made.answer(prompt)
+    assert (trace.action, trace.repair, trace.findings) == ("none", None, ())
+    assert [asked for asked, _ in model.asked] == [prompt]
+    assert len(microscope.looked_at) == 1
+
+
+def test_one_prefill_serves_reading_and_answering(known: Library) -> None:
+    """What reading left is handed to the re-reading, and what that left to the answer."""
+    made, microscope, model = pipeline(known, UNIT)
+    trace = made.answer(TEXT)
+    assert trace.repair is not None
+    assert [prefill for _, prefill in microscope.looked_at] == [None, TEXT]
+    assert model.asked[0][1] == trace.repair.repaired.text
+
+
+def test_comparing_answers_the_original_too(known: Library) -> None:
+    """With compare, both prompts are answered; without a repair the answers are the same."""
+    made, _, model = pipeline(known, UNIT)
+    trace = made.answer(TEXT, compare=True)
+    assert trace.original_answer is not None
+    assert trace.original_answer.text == f"heard: {TEXT}"
+    quiet = made.answer("Hello.", compare=True)
+    assert quiet.original_answer == quiet.answer
+    assert len(model.asked) == 3
+
+
+def test_repairing_does_not_ask_the_model(known: Library) -> None:
+    """Repairing gives the rewriting without an answer."""
+    made, _, model = pipeline(known, UNIT)
+    trace = made.repair(TEXT)
+    assert trace.action == "repaired"
+    assert trace.answer is None
+    assert not model.asked
+
+
+@pytest.mark.parametrize(("mode", "action"), [("off", "skipped"), ("detect", "detected")])
+def test_modes_that_do_not_edit(known: Library, mode: str, action: str) -> None:
+    """Mode off does not look; detect looks and proposes; both answer the prompt as it came."""
+    made, microscope, model = pipeline(known, UNIT)
+    trace = made.answer(TEXT, mode=mode)  # pyright: ignore[reportArgumentType]
+    assert trace.action == action
+    assert model.asked[0][0].text == TEXT
+    assert len(microscope.looked_at) == (mode == "detect")
+    assert (trace.repair is not None) == (mode == "detect")
+
+
+def test_a_detector_edits_from_its_status_on(known: Library) -> None:
+    """An experimental detector reports only, unless the policy lets it edit; retired is silent."""
+    early = UNIT.model_copy(update={"status": Status.experimental})
+    assert pipeline(known, early)[0].answer(TEXT).action == "detected"
+    bold = Policy(edit_from=Status.experimental)
+    assert pipeline(known, early, policy=bold)[0].answer(TEXT).action == "repaired"
+    late = UNIT.model_copy(update={"status": Status.retired})
+    assert pipeline(known, late)[0].answer(TEXT).action == "none"
+
+
+def test_a_disabled_detector_does_not_fire(known: Library) -> None:
+    """A detector that is switched off finds nothing."""
+    made, _, _ = pipeline(known, UNIT, policy=Policy(disabled=frozenset({"unit"})))
+    assert made.answer(TEXT).action == "none"
+
+
+def test_verification_is_in_the_trace(known: Library) -> None:
+    """A finding at the read-out that is gone after the note counts as cleared."""
+    trace = pipeline(known, END)[0].answer(TEXT)
+    assert trace.verification is not None
+    assert trace.verification.verified is True
+
+
+@pytest.mark.parametrize("error", [MicroscopeError("out of memory"), RuntimeError("bad kernel")])
+def test_a_broken_microscope_does_not_cost_the_answer(known: Library, error: Exception) -> None:
+    """The plain answer comes and the trace says what failed; a policy may raise instead."""
+    made, _, model = pipeline(known, UNIT, broken=error)
+    trace = made.answer(TEXT)
+    assert (trace.action, trace.failure) == ("error", str(error))
+    assert trace.answer is not None
+    assert model.asked == [(Prompt(text=TEXT), None)]
+    strict, _, _ = pipeline(known, UNIT, broken=error, policy=Policy(on_failure="error"))
+    with pytest.raises(type(error)):
+        strict.answer(TEXT)
+
+
+def test_a_prompt_that_is_too_long(known: Library) -> None:
+    """It is an error by default; the policy may hand it on unread."""
+    error = PromptTooLong("600 tokens do not fit 512")
+    with pytest.raises(PromptTooLong):
+        pipeline(known, UNIT, broken=error)[0].answer(TEXT)
+    lenient = Policy(on_too_long="pass-through")
+    trace = pipeline(known, UNIT, broken=error, policy=lenient)[0].answer(TEXT)
+    assert (trace.action, trace.failure) == ("skipped", str(error))
+
+
+def test_what_fails_while_verifying_keeps_the_findings(known: Library) -> None:
+    """If the repaired prompt cannot be read, the original is answered and the findings stay."""
+    made, microscope, model = pipeline(known, UNIT)
+
+    class Fragile(FakeMicroscope):
+        def read(self, prompt: Prompt, prefill: object = None):
+            if prefill is not None:
+                raise MicroscopeError("gone")
+            return microscope.read(prompt)
+
+    fragile = Pipeline(Fragile(), model, made.library)
+    trace = fragile.answer(TEXT)
+    assert trace.action == "error"
+    assert trace.findings
+    assert model.asked[-1][0].text == TEXT
+
+
+def test_a_note_that_does_not_fit_is_left_out(known: Library) -> None:
+    """A prompt that fits is answered as it came if it would be too long with its note."""
+
+    class Tight(FakeMicroscope):
+        def read(self, prompt: Prompt, prefill: object = None):
+            if "[Note:" in prompt.text:
+                raise PromptTooLong("130 tokens do not fit 128")
+            return super().read(prompt, prefill)
+
+    made, _, model = pipeline(known, UNIT)
+    trace = Pipeline(Tight({"gross": {4: 2.0}}), model, made.library).answer(TEXT)
+    assert trace.action == "detected"
+    assert "130 tokens" in (trace.failure or "")
+    assert model.asked[-1][0].text == TEXT
+
+
+def test_the_answer_is_as_long_as_was_asked(known: Library) -> None:
+    """How to sample is handed on to the model."""
+    trace = pipeline(known)[0].answer(TEXT, sampling=Sampling(max_tokens=2))
+    assert trace.answer is not None
+    assert trace.answer.finish_reason == "length"
+
+
+def test_an_empty_prompt_is_an_error(known: Library) -> None:
+    """White space is refused before anything is read."""
+    with pytest.raises(PromptError):
+        pipeline(known)[0].answer("  ")

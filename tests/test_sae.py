@@ -1,0 +1,166 @@
+"""An SAE read without sae-lens computes what sae-lens computes, and a damaged one is refused."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from promptfix.errors import LensError, MicroscopeError
+from promptfix.sae import Sae, SaeSlice
+from promptfix.saefile import SaeConfig
+from tests.tiny import WIDTH, save_sae
+
+SOME = [7, 3, 50]
+ARCHITECTURES = ["standard", "jumprelu", "gated", "topk"]
+NORMALISATIONS = ["none", "layer_norm", "constant_norm_rescale"]
+
+
+def activations(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, WIDTH, generator=torch.Generator().manual_seed(1)) * 3
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [
+        *(
+            (name, {"normalize_activations": norm, "apply_b_dec_to_input": minus})
+            for name, norm, minus in product(ARCHITECTURES, NORMALISATIONS, [True, False])
+        ),
+        ("topk", {"rescale_acts_by_decoder_norm": True}),
+    ],
+)
+def test_all_and_some_features_are_those_of_sae_lens(tmp_path, architecture, changes):
+    """Encoding, reconstruction and slices agree with sae-lens to float32 precision."""
+    from sae_lens import SAE
+
+    folder = save_sae(tmp_path, architecture, **changes)
+    theirs, mine, x = SAE.load_from_disk(str(folder)), Sae.load(folder), activations(2, 9)
+    with torch.inference_mode():
+        expected = theirs.encode(x)
+        torch.testing.assert_close(mine.encode(x), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(mine.reconstruct(x), theirs(x), rtol=1e-4, atol=1e-3)
+    if architecture != "topk":
+        slice_ = SaeSlice.load(folder, SOME)
+        torch.testing.assert_close(slice_.encode(x), expected[..., SOME], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES[:3])
+def test_a_slice_is_those_columns_of_the_whole(tmp_path, architecture):
+    """A slice holds its features only, in the order asked for, and gives the same values."""
+    folder, x = save_sae(tmp_path, architecture), activations(11)
+    part = SaeSlice.load(folder, SOME, d_in=WIDTH)
+    assert part.weights["W_enc"].shape == (WIDTH, 3)
+    assert "W_dec" not in part.weights
+    torch.testing.assert_close(part.encode(x), Sae.load(folder).encode(x)[:, SOME])
+
+
+def test_a_slice_may_be_empty(tmp_path):
+    """Without detectors nothing is computed."""
+    assert SaeSlice.load(save_sae(tmp_path), []).encode(activations(4)).shape == (4, 0)
+
+
+def test_half_precision_is_computed_in_float32(tmp_path):
+    """Neither the weights' nor the activations' type decides the precision."""
+    folder = save_sae(tmp_path)
+    weights = load_file(folder / "sae_weights.safetensors")
+    half = {name: tensor.bfloat16() for name, tensor in weights.items()}
+    save_file(half, folder / "sae_weights.safetensors")
+    assert SaeSlice.load(folder, SOME).encode(activations(2).half()).dtype == torch.float32
+
+
+def test_a_slice_of_a_topk_sae_is_refused(tmp_path):
+    """Whether a topk feature fires depends on all others."""
+    with pytest.raises(MicroscopeError, match=r"topk.*read all features"):
+        SaeSlice.load(save_sae(tmp_path, "topk"), SOME)
+
+
+@pytest.mark.parametrize("features", [[64], [-1], [3, 3]])
+def test_features_must_exist_and_be_named_once(tmp_path, features):
+    """A feature number of another SAE is an error, not a silent zero."""
+    with pytest.raises(MicroscopeError):
+        SaeSlice.load(save_sae(tmp_path), features)
+
+
+def test_an_sae_of_another_width_is_a_lens_error(tmp_path):
+    """The message says both widths."""
+    with pytest.raises(LensError, match=r"32 wide.* are 48"):
+        SaeSlice.load(save_sae(tmp_path), SOME, d_in=48)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "batchtopk"}, "save_inference_model"),
+        ({"normalize_activations": "expected_average_only_in"}, "unfinished checkpoint"),
+        ({"normalize_activations": "covariance_whitening"}, "unfinished checkpoint"),
+        ({"reshape_activations": "hook_z"}, "residual-stream"),
+        ({"metadata": None}, "no metadata.hook_name"),
+        ({"metadata": {}}, "no metadata.hook_name"),
+        ({"d_in": None}, "no usable 'd_in'"),
+        ({"d_sae": 65}, "should be"),
+    ],
+)
+def test_an_unusable_configuration_is_refused_with_a_remedy(tmp_path, changes, message):
+    """Training checkpoints, foreign formats and missing metadata are told apart."""
+    folder = save_sae(tmp_path)
+    config = json.loads((folder / "cfg.json").read_text())
+    (folder / "cfg.json").write_text(json.dumps(config | changes))
+    with pytest.raises(MicroscopeError, match=message):
+        Sae.load(folder)
+
+
+def _truncate(folder: Path) -> None:
+    file = folder / "sae_weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _garble(folder: Path) -> None:
+    (folder / "sae_weights.safetensors").write_bytes(b"no safetensors at all")
+
+
+def _forget_threshold(folder: Path) -> None:
+    weights = load_file(folder / "sae_weights.safetensors")
+    del weights["threshold"]
+    save_file(weights, folder / "sae_weights.safetensors")
+
+
+def _spoil(folder: Path) -> None:
+    weights = load_file(folder / "sae_weights.safetensors")
+    weights["W_enc"][0, 3] = float("nan")
+    save_file(weights, folder / "sae_weights.safetensors")
+
+
+def _break_config(folder: Path) -> None:
+    (folder / "cfg.json").write_text(json.dumps(["no object"]))
+
+
+def _delete_weights(folder: Path) -> None:
+    (folder / "sae_weights.safetensors").unlink()
+
+
+def _delete_config(folder: Path) -> None:
+    (folder / "cfg.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_truncate, _garble, _forget_threshold, _spoil, _break_config, _delete_weights, _delete_config],
+)
+def test_a_damaged_folder_is_refused_and_named(tmp_path, damage):
+    """The message names the file or folder."""
+    folder = save_sae(tmp_path)
+    damage(folder)
+    with pytest.raises(MicroscopeError, match=str(folder)):
+        SaeSlice.load(folder, SOME)
+
+
+def test_the_hook_comes_from_the_metadata(tmp_path):
+    """The Hugging Face name goes before the TransformerLens name."""
+    meta = {"hf_hook_name": "model.layers.2.output"}
+    folder = save_sae(tmp_path, hook="blocks.2.hook_resid_post", extra=meta)
+    assert SaeConfig.load(folder).hook == "model.layers.2.output"

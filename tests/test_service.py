@@ -1,0 +1,473 @@
+"""The service over a real socket, with the official OpenAI client and a plain HTTP client."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+import uvicorn
+from structlog.testing import capture_logs
+
+from promptfix.errors import (
+    MicroscopeError,
+    ModelError,
+    ModelTimeout,
+    PromptError,
+    PromptfixError,
+    PromptTooLong,
+    SettingsError,
+)
+from promptfix.formats import Term
+from promptfix.library import Library, load
+from promptfix.pipeline import Pipeline, Policy
+from promptfix.records import GREEDY, Answer, Prompt, Sampling, Trace
+from promptfix.service.app import create_app
+from promptfix.service.serving import bind
+from promptfix.service.settings import ServiceSettings
+from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
+
+ROOT = Path(__file__).parents[1]
+GROSS = "A shop has two gross of pencils. How many is that?"
+QUIET = "How many legs has a cat?"
+UNIT = detector("unit", parts=[Term(feature=4, weight=1.0, at="user")], lexical=True)
+KEY = "a key for the tests"
+DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
+
+
+class Model(FakeModel):
+    """A fake that remembers how it was to answer, and fails or waits if told to."""
+
+    sampling: Sampling | None = None
+    broken: Exception | None = None
+    wait: Callable[[], object] = staticmethod(lambda: None)
+
+    def answer(self, prompt: Prompt, prefill: object = None, sampling: Sampling = GREEDY) -> Answer:
+        """Answer as FakeModel does."""
+        self.sampling = sampling
+        self.wait()
+        if self.broken is not None:
+            raise self.broken
+        return super().answer(prompt, prefill, sampling)
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    """The library's own annotations, with one detector of the fake lens."""
+    return with_detectors(load(ROOT / "detectors", ROOT / "annotations"), UNIT)
+
+
+@contextmanager
+def serving(pipeline: Pipeline, **settings: object) -> Iterator[str]:
+    """Serve on a free port, and give the address."""
+    chosen = ServiceSettings.read(port=0, **settings)
+    socket = bind(chosen)
+    config = uvicorn.Config(create_app(pipeline, chosen), log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([socket],))
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def microscope() -> FakeMicroscope:
+    """A microscope in which feature 4 fires on "gross"."""
+    return FakeMicroscope({"gross": {4: 2.0}})
+
+
+@pytest.fixture
+def model() -> Model:
+    """The model behind `url`."""
+    return Model()
+
+
+@pytest.fixture
+def url(microscope: FakeMicroscope, model: Model, library: Library) -> Iterator[str]:
+    """The address of a service of fakes."""
+    with serving(Pipeline(microscope, model, library), max_body=100_000) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def shared(library: Library) -> Iterator[str]:
+    """The address of a service that many tests share."""
+    with serving(Pipeline(FakeMicroscope(), FakeModel(), library)) as address:
+        yield address
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[openai.OpenAI]:
+    """The official client, pointed at the service."""
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
+        yield made
+
+
+def ask(client: openai.OpenAI, text: str, **options: object) -> object:
+    """Ask one question."""
+    messages = [{"role": "user", "content": text}]
+    return client.chat.completions.create(model="any", messages=messages, **options)
+
+
+def post(url: str, body: object = None, *, path: str = "chat/completions", **more: object):
+    """Post JSON, or bytes as they are, to /v1/... ."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx2.post(f"{url}/v1/{path}", content=content, timeout=30, **more)
+
+
+def error(response: httpx2.Response) -> dict[str, str | None]:
+    """The error of a response, which has OpenAI's shape."""
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    return body["error"]
+
+
+def chat(text: object, **more: object) -> dict[str, object]:
+    """A request body."""
+    return {"messages": [{"role": "user", "content": text}], **more}
+
+
+def test_a_misread_prompt_is_repaired(client: openai.OpenAI, model: Model) -> None:
+    """The official client gets the answer to the repaired prompt, and is told what was done."""
+    made = ask(client, GROSS)
+    assert "144" in model.asked[-1][0].text
+    assert made.choices[0].message.content == f"heard: {model.asked[-1][0].text}"
+    assert made.choices[0].finish_reason == "stop"
+    assert made.model == "fake"
+    assert made.usage.total_tokens == made.usage.prompt_tokens + made.usage.completion_tokens
+    told = made.model_extra["promptfix"]
+    assert (told["action"], told["detectors"]) == ("repaired", ["unit@1"])
+    assert told["annotations"][0].startswith("unit-word-")
+    assert made.id == f"chatcmpl-{told['trace_id']}"
+    assert "trace" not in told
+
+
+def test_a_quiet_prompt_is_untouched(client: openai.OpenAI, model: Model) -> None:
+    """Nothing fires: the model gets the very words."""
+    text = "  \u00e9\u200d\U0001f469 How\r\nmany legs?  "
+    told = ask(client, text).model_extra["promptfix"]
+    assert told["action"] == "none"
+    assert model.asked[-1][0] == Prompt(text=text)
+
+
+def test_headers(client: openai.OpenAI) -> None:
+    """What was done also stands in headers."""
+    messages = [{"role": "user", "content": GROSS}]
+    raw = client.chat.completions.with_raw_response.create(model="any", messages=messages)
+    made = raw.parse()
+    assert raw.headers["x-promptfix-action"] == "repaired"
+    assert raw.headers["x-promptfix-detectors"] == "unit@1"
+    assert raw.headers["x-promptfix-trace-id"] == made.model_extra["promptfix"]["trace_id"]
+    assert float(raw.headers["x-promptfix-overhead-ms"]) >= 0
+    assert made._request_id == raw.headers["x-promptfix-trace-id"]
+
+
+def test_the_whole_trace_on_request(client: openai.OpenAI) -> None:
+    """The body asks for the trace, and a Trace comes back."""
+    made = ask(client, GROSS, extra_body={"promptfix": {"trace": True}})
+    trace = Trace.model_validate(made.model_extra["promptfix"]["trace"])
+    assert trace.prompt.text == GROSS
+    assert trace.repair.repaired.text.startswith(GROSS)
+    assert trace.answer.text == made.choices[0].message.content
+
+
+def test_modes(client: openai.OpenAI, microscope: FakeMicroscope) -> None:
+    """Off does not look, detect does not edit; the body goes before the header."""
+
+    def action(mode: str | None, header: str | None = None) -> str:
+        body = {"promptfix": {"mode": mode}} if mode else {}
+        headers = {"x-promptfix-mode": header} if header else {}
+        made = ask(client, GROSS, extra_body=body, extra_headers=headers)
+        return made.model_extra["promptfix"]["action"]
+
+    assert action("detect") == "detected"
+    assert action(None, "detect") == "detected"
+    assert action("repair", "off") == "repaired"
+    looks = len(microscope.looked_at)
+    assert action("off") == "skipped"
+    assert len(microscope.looked_at) == looks
+
+
+def test_system_text_and_parts(client: openai.OpenAI, model: Model) -> None:
+    """System messages go before the user's text and are never edited; text parts are joined."""
+    client.chat.completions.create(
+        model="any",
+        messages=[
+            {"role": "system", "content": "Count in gross."},
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": w} for w in ("a cat", "b")]},
+        ],
+    )
+    assert model.asked[-1][0] == Prompt(text="a cat\nb", system="Count in gross.\n\nBe brief.")
+
+
+def test_sampling(client: openai.OpenAI, model: Model, url: str) -> None:
+    """What the request says about sampling reaches the model, within the service's limit."""
+    ask(client, QUIET, max_tokens=3, temperature=0.5, top_p=0.9, seed=7, stop="\n")
+    assert model.sampling == Sampling(
+        max_tokens=3, temperature=0.5, top_p=0.9, seed=7, stop=("\n",)
+    )
+    ask(client, QUIET, max_completion_tokens=10**6, stop=["a", "b"])
+    assert model.sampling == Sampling(max_tokens=512, stop=("a", "b"))
+    assert ask(client, QUIET, max_tokens=1).choices[0].finish_reason == "length"
+    assert post(url, chat(QUIET, max_tokens=None, stop=None, n=1, stream=False)).is_success
+
+
+def test_unknown_fields_are_let_pass(shared: str) -> None:
+    """Fields that mean nothing here do no harm."""
+    assert post(shared, chat(QUIET, user="me", store=False, metadata={"a": "b"})).is_success
+
+
+def test_repair(url: str) -> None:
+    """POST /v1/repair gives the whole trace without an answer."""
+    response = post(url, {"prompt": GROSS, "system": "Be brief."}, path="repair")
+    trace = Trace.model_validate_json(response.content)
+    assert (trace.action, trace.answer) == ("repaired", None)
+    assert trace.prompt.system == "Be brief."
+    assert response.headers["x-promptfix-action"] == "repaired"
+    detected = post(url, {"prompt": GROSS, "mode": "detect"}, path="repair")
+    assert detected.json()["action"] == "detected"
+
+
+def test_models(client: openai.OpenAI) -> None:
+    """The one model is listed and described; another is not found."""
+    assert [model.id for model in client.models.list()] == ["fake"]
+    assert client.models.retrieve("fake").owned_by == "promptfix"
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("other/model")
+    assert caught.value.code == "model_not_found"
+
+
+def test_health(shared: str, library: Library) -> None:
+    """Alive is one thing, ready names what is loaded."""
+    assert httpx2.get(f"{shared}/healthz").json() == {"status": "alive"}
+    ready = httpx2.get(f"{shared}/readyz").json()
+    assert ready == {
+        "status": "ready",
+        "model": "fake",
+        "lens": "fake",
+        "library": library.digest,
+    }
+
+
+DEEP = 10_000
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"null", None),
+        (b"[1]", None),
+        (b'{"messages": "\xff"}', None),
+        (b"[" * DEEP + b"]" * DEEP, None),
+        (b'{"a":' * DEEP + b"1" + b"}" * DEEP, None),
+        (b'{"messages":[{"role":"user","content":"\\ud800"}]}', None),
+        ({}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "king", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "user"}]}, None),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "x"},
+                    {"role": "assistant", "content": "y"},
+                    {"role": "user", "content": "z"},
+                ]
+            },
+            "messages[0]",
+        ),
+        (chat(7), "messages.0.content"),
+        (chat("  \n"), None),
+        (chat([{"type": "image_url", "image_url": {"url": "x"}}]), "messages[0].content"),
+        (chat("x", n=2), "n"),
+        (chat("x", stream=True), "stream"),
+        (chat("x", tools=[{"type": "function"}]), "tools"),
+        (chat("x", response_format={"type": "json_object"}), "response_format"),
+        (chat("x", temperature="0.5"), "temperature"),
+        (chat("x", temperature=-1), "temperature"),
+        (chat("x", top_p=0), "top_p"),
+        (chat("x", max_tokens=0), "max_tokens"),
+        (chat("x", max_tokens=True), "max_tokens"),
+        (chat("x", seed=2**80), "seed"),
+        (chat("x", stop=""), "stop"),
+        (chat("x", promptfix={"mode": "fix"}), "promptfix.mode"),
+        (chat("x", promptfix={"traces": True}), "promptfix.traces"),
+    ],
+)
+def test_bad_requests(shared: str, body: object, param: str | None) -> None:
+    """What cannot be read or is not done is a 400 that names the field."""
+    response = post(shared, body)
+    assert response.status_code == 400, response.text
+    assert error(response)["param"] == param
+    assert error(response)["type"] == "invalid_request_error"
+    assert error(response)["message"]
+
+
+def test_a_bad_mode_header_is_refused(shared: str) -> None:
+    """A misspelt mode is never silently another one."""
+    response = post(shared, chat("x"), headers={"x-promptfix-mode": "fix"})
+    assert response.status_code == 400
+    assert error(response)["param"] == "x-promptfix-mode"
+
+
+def test_other_http_errors(url: str) -> None:
+    """404, 405 and 413 have OpenAI's shape too."""
+    assert error(httpx2.get(f"{url}/v1/nothing"))["code"] == "not_found"
+    wrong = httpx2.get(f"{url}/v1/chat/completions")
+    assert wrong.status_code == 405
+    assert "POST" in wrong.headers["allow"]
+    assert error(wrong)["code"] == "method_not_allowed"
+    large = post(url, chat("x" * 200_000))
+    assert large.status_code == 413
+    assert error(large)["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("broken", "status", "code"),
+    [
+        (PromptTooLong("too long"), 400, "context_length_exceeded"),
+        (PromptError("no"), 400, "invalid_prompt"),
+        (ModelTimeout("late"), 504, "model_timeout"),
+        (ModelError("no"), 502, "model_error"),
+        (MicroscopeError("no"), 503, "microscope_error"),
+        (PromptfixError("no"), 500, "promptfix_error"),
+        (ZeroDivisionError("of the secret prompt"), 500, "internal_error"),
+    ],
+)
+def test_failures_of_the_model(
+    url: str, model: Model, broken: Exception, status: int, code: str
+) -> None:
+    """Each has its status and code; a mistake of ours tells nothing about itself."""
+    model.broken = broken
+    response = post(url, chat(QUIET))
+    assert response.status_code == status
+    assert error(response)["code"] == code
+    assert "secret" not in response.text
+
+
+def test_a_broken_microscope_costs_nobody_the_answer(
+    client: openai.OpenAI, microscope: FakeMicroscope
+) -> None:
+    """What cannot be looked at is answered as it came, and that is said."""
+    microscope.broken = RuntimeError("no tensor")
+    made = ask(client, GROSS)
+    assert made.choices[0].message.content == f"heard: {GROSS}"
+    assert made.model_extra["promptfix"]["action"] == "error"
+    assert made.model_extra["promptfix"]["failure"] == "no tensor"
+
+
+def test_too_long_to_look_at(library: Library) -> None:
+    """A prompt that the microscope cannot take goes on unread, whatever the policy says."""
+    microscope = FakeMicroscope(broken=PromptTooLong("too long"))
+    pipeline = Pipeline(microscope, Model(), library, Policy(on_too_long="error"))
+    with serving(pipeline) as url:
+        assert post(url, chat(GROSS)).headers["x-promptfix-action"] == "skipped"
+
+
+def test_the_event_loop_never_waits_for_the_model(library: Library) -> None:
+    """While an answer is written the service is alive; who finds no place is told to come back."""
+    model, begun, go = Model(), threading.Event(), threading.Event()
+    model.wait = lambda: begun.set() or go.wait(20)
+    pipeline = Pipeline(FakeMicroscope(), model, library)
+    with serving(pipeline, waiting=0) as url, ThreadPoolExecutor() as pool:
+        asked = pool.submit(post, url, chat(QUIET))
+        assert begun.wait(10)
+        assert httpx2.get(f"{url}/healthz", timeout=2).is_success
+        assert httpx2.get(f"{url}/readyz", timeout=2).is_success
+        assert post(url, chat(QUIET, n=2)).status_code == 400
+        refused = post(url, chat(QUIET))
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert error(refused)["code"] == "overloaded"
+        go.set()
+        assert asked.result().status_code == 200
+        assert post(url, chat(QUIET)).is_success
+
+
+def test_the_model_runs_in_one_thread(library: Library) -> None:
+    """Eight requests at once never run the model twice at the same time."""
+    running, most = [0], [0]
+    model = Model()
+
+    def wait() -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.01)
+        running[0] -= 1
+
+    model.wait = wait
+    with serving(Pipeline(FakeMicroscope(), model, library)) as url, ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: post(url, chat(QUIET)).status_code, range(16)))
+    assert done == [200] * 16
+    assert most == [1]
+
+
+def test_keys(library: Library) -> None:
+    """With keys set, /v1 wants one of them, and health does not."""
+    other = hashlib.sha256(b"other").hexdigest()
+    pipeline = Pipeline(FakeMicroscope(), Model(), library)
+    with serving(pipeline, keys={DIGEST, other}) as url:
+        for headers in ({}, {"authorization": "Bearer no"}, {"authorization": KEY}):
+            response = post(url, chat(QUIET), headers=headers)
+            assert response.status_code == 401
+            assert error(response)["code"] == "invalid_api_key"
+            assert response.headers["www-authenticate"] == "Bearer"
+        assert post(url, chat(QUIET), headers={"authorization": f"Bearer {KEY}"}).is_success
+        assert httpx2.get(f"{url}/v1/models").status_code == 401
+        assert httpx2.get(f"{url}/healthz").is_success
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key="other", max_retries=0)
+        assert ask(client, QUIET).choices
+
+
+def test_logs_hold_no_texts(url: str, model: Model) -> None:
+    """A line for each request, with ids and seconds; no prompt and no answer, also when it fails."""
+    with capture_logs() as lines:
+        post(url, chat(GROSS))
+        model.broken = ValueError(GROSS)
+        post(url, chat(GROSS))
+    served, failed = lines
+    assert served["event"] == "served"
+    assert served["detectors"] == ["unit@1"]
+    assert failed["error"] == "ValueError"
+    assert "pencils" not in repr(lines)
+
+
+def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback without a key, other addresses only with one; unknown variables are errors."""
+    assert ServiceSettings.read(host="::1").host == "::1"
+    assert ServiceSettings.read(host="0.0.0.0", keys={DIGEST}).keys == {DIGEST}  # noqa: S104
+    for host in ("0.0.0.0", "::", "example.org", "192.168.1.4"):  # noqa: S104
+        with pytest.raises(SettingsError, match="API key"):
+            ServiceSettings.read(host=host)
+    with pytest.raises(SettingsError, match="keys") as caught:
+        ServiceSettings.read(keys={KEY})
+    assert KEY not in str(caught.value)
+    monkeypatch.setenv("PROMPTFIX_SERVICE_PORT", "1234")
+    assert ServiceSettings.read().port == 1234
+    assert ServiceSettings.read(port=5).port == 5
+    monkeypatch.setenv("PROMPTFIX_SERVICE_PRT", "1")
+    with pytest.raises(SettingsError, match="PROMPTFIX_SERVICE_PRT"):
+        ServiceSettings.read()
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    """What cannot be listened on is said, with what to do."""
+    taken = bind(ServiceSettings(port=0))
+    with taken, pytest.raises(SettingsError, match="--port"):
+        bind(ServiceSettings(port=taken.getsockname()[1]))

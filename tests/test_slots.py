@@ -1,0 +1,187 @@
+"""The parsers fill slots from plain English, or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptfix.formats import Sense, Tables
+from promptfix.records import Span
+from promptfix.slots import FILLERS
+from promptfix.slots.lemmas import base, singular
+from promptfix.slots.words import quantities, spelled_runs
+
+DATA = Path(__file__).parents[1] / "annotations/tables"
+SENSES = {
+    "devour": Sense(pos="verb", sense="to eat food quickly and hungrily"),
+    "run": Sense(pos="verb", sense="to move fast on foot"),
+    "dance": Sense(pos="verb", sense="to move to music"),
+    "break": Sense(pos="verb", sense="to come apart in pieces"),
+    "sharp": Sense(pos="adjective", sense="able to cut"),
+}
+TABLES = Tables.model_validate(
+    {name: json.loads((DATA / f"{name}.json").read_text("utf-8")) for name in ("units", "changes")}
+).model_copy(update={"senses": SENSES})
+
+COOKIES = (
+    "Paco had 26 salty cookies and 17 sweet cookies. He ate 14 sweet cookies and 9 salty "
+    "cookies. How many salty cookies did Paco have left?"
+)
+CASES: list[tuple[str, str, dict[str, str] | None]] = [
+    ("unit-word", "Ann has two gross of pens.", {"word": "gross", "value": "144"}),
+    ("unit-word", "He slept for a fortnight.", {"value": "14"}),
+    ("unit-word", "Half a dozen eggs.", {"word": "half dozen", "value": "6"}),
+    ("unit-word", "He scored in five games this year.", None),
+    ("number-word", "She read forty-two pages.", {"numbers": "forty-two is 42"}),
+    ("number-word", "Two hundred and six bones.", {"numbers": "two hundred and six is 206"}),
+    ("number-word", "Tim has twice as many.", {"numbers": "twice is 2 times"}),
+    ("number-word", "She ate 3 and one more.", None),
+    ("asked", COOKIES, {"noun": "salty cookies", "numbers": "26, 9"}),
+    ("asked", "He ate 14 sweet and 9 salty cookies. How many salty cookies?", {"numbers": "9"}),
+    ("asked", "Sit down.", None),
+    ("unasked", COOKIES, {"others": "17 sweet cookies, 14 sweet cookies"}),
+    ("unasked", "5 boxes hold 8 pens each. How many pens?", None),
+    (
+        "difference",
+        "Lena picked 26 red roses and 9 white roses. How many more red roses than white roses?",
+        {"first": "26", "second": "9"},
+    ),
+    (
+        "difference",
+        "Ann has 12 marbles. Tom has 5 marbles. How many more marbles does Ann have than Tom?",
+        {"first": "12", "second": "5"},
+    ),
+    ("difference", "Ann has 12 marbles. How many more does she need?", None),
+    (
+        "start-unknown",
+        "Ken gave away 7 cards. Now he has 12 cards left. How many cards did he have at first?",
+        {"end": "12", "change": "7", "effect": "smaller"},
+    ),
+    ("start-unknown", "Ken gave away 7 of 12 cards. How many cards are left?", None),
+    ("change", "She gave 5 apples away. How many are left?", {"effect": "smaller", "number": "5"}),
+    ("change", "He found 3 coins. How many has he now?", {"verb": "found", "effect": "larger"}),
+    ("change", "There are 3 coins.", None),
+    (
+        "comparison",
+        "Tom has 5 more marbles than Ann. Ann has 12.",
+        {"restated": "Ann has 5 fewer marbles than Tom", "larger": "Tom"},
+    ),
+    (
+        "comparison",
+        "Bob is 4 years older than his sister.",
+        {"restated": "his sister is 4 years younger than Bob", "larger": "Bob"},
+    ),
+    (
+        "comparison",
+        "The black dog weighs 3 pounds less than the brown dog.",
+        {"restated": "the brown dog weighs 3 pounds more than The black dog"},
+    ),
+    ("comparison", "Sara has 3 times as many stickers as Tim.", {"larger": "Sara"}),
+    ("comparison", "There are 7 more boys than girls here.", {"larger": "boys"}),
+    ("comparison", "Ivy got four more riddles than Josh did.", {"larger": "Ivy"}),
+    ("comparison", "It was more than enough.", None),
+    ("each", "There are 5 boxes with 8 pencils each.", {"groups": "5", "size": "8"}),
+    ("each", "Each box has 8 pencils. There are 5 boxes.", {"groups": "5", "size": "8"}),
+    ("each", "She put 8 pencils in each of 5 boxes.", {"groups": "5", "size": "8"}),
+    ("each", "He earns 9 dollars per hour and works 6 hours.", {"groups": "6", "size": "9"}),
+    ("each", "A machine fills 150 cans every 8 minutes.", None),
+    (
+        "sense",
+        'Is the word "devoured" used literally or metaphorically in this sentence? She devoured it.',
+        {"word": "devoured", "lemma": "devour", "sense": "to eat food quickly and hungrily"},
+    ),
+    ("sense", "The news *broke* late. Is the marked word a metaphor?", {"lemma": "break"}),
+    ("sense", 'In the sentence "Her mind ran on", is the word "ran" literal?', {"lemma": "run"}),
+    ("sense", 'Is the adjective "sharper" literal here? A sharper mind.', {"lemma": "sharp"}),
+    ("sense", 'Is the word "sang" literal? He sang.', None),
+    ("sense", "She devoured the novel.", None),
+    (
+        "company",
+        'Is the word "devoured" literal or metaphorical in this sentence? She devoured the novel.',
+        {"company": '"She" ... "the novel"'},
+    ),
+    (
+        "sense-company",
+        'Is the word "dancing" used literally in this sentence? The light was dancing on the sea.',
+        {"lemma": "dance", "company": '"The light" ... "the sea"'},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "expected"), CASES)
+def test_a_filler_fills_its_slots(name: str, text: str, expected: dict[str, str] | None) -> None:
+    """The slots hold what the text says; a text of another kind fills none."""
+    filled = FILLERS[name].fill(text, None, TABLES)
+    if expected is None:
+        assert filled is None
+    else:
+        assert filled is not None
+        assert expected.items() <= filled.items()
+        assert set(filled) == FILLERS[name].slots
+
+
+def test_a_finding_about_a_word_is_answered_about_that_word() -> None:
+    """With a span, only the unit word there is taken, also one that is too common otherwise."""
+    text = "Two gross of pens last a year."
+    at = Span(start=text.index("year"), end=text.index("year") + 4)
+    fill = FILLERS["unit-word"].fill
+    assert (fill(text, at, TABLES) or {})["word"] == "year"
+    assert (fill(text, None, TABLES) or {})["word"] == "gross"
+    assert fill(text, Span(start=0, end=3), TABLES) is None
+
+
+def test_a_note_about_a_word_never_says_what_kind_of_use_it_is() -> None:
+    """No annotation for metaphor names an answer."""
+    for path in sorted(DATA.parent.glob("*.json")):
+        template: str = json.loads(path.read_text("utf-8")).get("template", "").lower()
+        assert not any(word in template for word in ("figurativ", "literal", "metaphor"))
+
+
+@given(st.text(), st.sampled_from(sorted(FILLERS)))
+def test_any_text_can_be_parsed(text: str, name: str) -> None:
+    """No text makes a parser fail, and the same text gives the same slots."""
+    first = FILLERS[name].fill(text, None, TABLES)
+    assert first == FILLERS[name].fill(text, None, TABLES)
+
+
+def test_numbers_and_what_they_count() -> None:
+    """Quantities have the words behind them, money its dollars, ratios are none."""
+    found = quantities("He paid $1,200 for 3 old red cars, 5% off, and thirty-one of the 40 tyres.")
+    assert [(q.number, q.noun) for q in found] == [
+        ("$1,200", "dollars"),
+        ("3", "old red cars"),
+        ("thirty-one", ""),
+        ("40", "tyres"),
+    ]
+
+
+def test_numbers_in_words() -> None:
+    """Spelled numbers have their values."""
+    said = [value for _, value in spelled_runs("three hundred and five, a hundred, ninety-nine")]
+    assert said == [305, 99]
+
+
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [
+        ("dancing", "dance"),
+        ("running", "run"),
+        ("ran", "run"),
+        ("devours", "devour"),
+        ("BROKEN", "break"),
+    ],
+)
+def test_base_forms(word: str, form: str) -> None:
+    """Inflected forms lead to their base among the known words."""
+    assert base(word, SENSES) == form
+    assert base("xyzzy", SENSES) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "form"), [("boxes", "box"), ("people", "person"), ("ladies", "lady"), ("bus", "bus")]
+)
+def test_singulars(word: str, form: str) -> None:
+    """Plurals lead to their singular."""
+    assert singular(word) == form
