@@ -151,7 +151,7 @@ def test_settings_errors(
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command quietly."""
 
-    def build(settings: Settings) -> Pipeline:
+    def build(_settings: Settings) -> Pipeline:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(assembly, "build", build)
@@ -272,3 +272,18 @@ def test_a_closed_pipe_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)  # noqa: S603, S607
     assert done.stdout == "{"
     assert done.stderr == ""
+
+
+def test_mini_train_wants_a_known_preset(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """`mini train` runs the recipe, which knows its presets."""
+    pytest.importorskip("torch")
+    said = failure(capsys, "mini", "train", "--out", str(tmp_path), "--preset", "huge")
+    assert "huge" in said
+
+
+def test_mine_wants_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`mine` says which file it cannot read."""
+    missing = str(tmp_path / "none.jsonl")
+    assert missing in failure(capsys, "mine", "--data", missing, "--out", str(tmp_path))

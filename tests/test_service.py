@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -471,3 +473,39 @@ def test_a_taken_port_is_one_sentence() -> None:
     taken = bind(ServiceSettings(port=0))
     with taken, pytest.raises(SettingsError, match="--port"):
         bind(ServiceSettings(port=taken.getsockname()[1]))
+
+
+def test_the_service_loads_neither_torch_nor_sae_lens() -> None:
+    """A loaded pipeline is handed in; the service itself is light."""
+    code = (
+        "import sys, promptfix.service.serving; "
+        "print({'torch', 'transformers', 'sae_lens', 'wandb'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own interpreter
+    assert done.stdout.strip() == "set()"
+
+
+def test_serve_says_where_and_stops_when_told(library: Library, tmp_path: Path) -> None:
+    """The command's process says where it listens, logs JSON, and ends in order."""
+    code = (
+        "import sys; from promptfix import assembly, cli; from promptfix.pipeline import Pipeline; "
+        "from promptfix.testing import FakeMicroscope, FakeModel; "
+        "assembly.build = lambda s: "
+        "Pipeline(FakeMicroscope(), FakeModel(), assembly.load_library(s)); "
+        "sys.exit(cli.run(['serve', '--port', '0']))"
+    )
+    log = tmp_path / "log"
+    with (
+        log.open("w") as err,
+        subprocess.Popen([sys.executable, "-c", code], stderr=err) as process,  # noqa: S603
+    ):
+        deadline = time.monotonic() + 30
+        while "/v1" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        url = log.read_text().split()[-1].removesuffix("/v1")
+        assert post(url, chat(QUIET)).is_success
+        process.terminate()
+        process.wait(20)
+    said = log.read_text().splitlines()
+    assert json.loads(said[1])["message"] == "served"
+    assert len(said) == 2

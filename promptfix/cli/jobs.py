@@ -33,36 +33,53 @@ def _help(context: typer.Context) -> None:
 
 
 def train(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is written.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where model/ and sae/ are made.")],
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of data sets; else PROMPTFIX_DATA.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="PROMPTFIX_DATA",
+            help="Folder of the data sets; without it, generated text alone.",
+        ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="How large a run.")] = "default",
-    resume: Annotated[bool, typer.Option(help="Go on where an earlier run ended.")] = True,
+    preset: Annotated[str, typer.Option(help="full, or small for a first look.")] = "full",
 ) -> None:
-    """Train the embedded model from scratch: corpus, tokenizer, model, SAE."""
+    """Train the embedded model from scratch: corpus, tokenizer, model, SAE.
+
+    The same command goes on where an interrupted run ended.
+    """
     from promptfix.mini import recipe
 
-    recipe.run(folder=out, data=data, preset=preset, resume=resume)
+    recipe.run(out, data, preset)
 
 
 def mine(
     data: Annotated[list[Path], typer.Option(metavar="FILE", help="Labelled prompts, JSON lines.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where detectors are written.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of detectors to add to.")],
     model: ModelDir = None,
     sae: SaeDir = None,
     annotations: AnnotationsDir = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keeps answers, so that a run can go on.")
-    ] = None,
+        Path, typer.Option(metavar="DIR", help="Keeps answers, so that a run can go on.")
+    ] = Path("runs/mine"),
     seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
 ) -> None:
     """Find detectors: features that say which prompts an annotation turns right."""
-    from promptfix import mining
+    from promptfix.assembly import EMBEDDED, data_folders
+    from promptfix.mining.run import Job, run
 
-    mining.run(
-        model=model, sae=sae, data=data, out=out, annotations=annotations, cache=cache, seed=seed
+    chosen = settings(model=model, sae=sae, detectors=out, annotations=annotations)
+    job = Job(
+        model=chosen.model or EMBEDDED / "model",
+        sae=chosen.sae or EMBEDDED / "sae",
+        data=tuple(data),
+        out=out,
+        annotations=data_folders(chosen)[1],
+        cache=cache,
+        seed=seed,
     )
+    found = run(job)
+    typer.echo(f"{len(found)} detectors written to {out}")
 
 
 def serve(

@@ -34,7 +34,7 @@ _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed"}
 log = structlog.stdlib.get_logger("promptfix")
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it reads as what happened
     """The request asks for something that this service does not do."""
 
     def __init__(

@@ -57,7 +57,8 @@ class ServiceSettings(BaseSettings):
         if not self.keys and not is_loopback(self.host):
             raise ValueError(
                 f"{self.host} can be reached from other machines; "
-                "give the service at least one API key, or listen on 127.0.0.1"
+                f"name the sha256 of at least one API key in {PREFIX}KEYS, as "
+                '["hex"], or listen on 127.0.0.1'
             )
         return self
 

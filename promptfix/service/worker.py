@@ -15,7 +15,7 @@ from promptfix.pipeline import Pipeline
 T = TypeVar("T")
 
 
-class Busy(Exception):
+class Busy(Exception):  # noqa: N818 - it reads as what is the case
     """The queue is full."""
 
 

@@ -1,0 +1,146 @@
+"""The generator of mini's corpus: its problems are right, varied and seeded, and nothing held out slips in."""
+
+import json
+import re
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from promptfix.mini import heldout, leaks
+from promptfix.mini.corpus import metaphor, notes, words
+from promptfix.mini.corpus.mix import Mixture, asked_phrase, for_training
+from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
+from promptfix.mini.corpus.surface import problem, spin
+from promptfix.tasks import correct
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _evaluated(step):
+    left, right = step.split(" = ")
+    return eval(left, {"__builtins__": {}}) == int(right)  # noqa: S307 - the generator's own sums
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_problems_are_right(seed):
+    """Every sum holds, its numbers stand in the text or were computed, and the last one is the answer."""
+    rng = Random(seed)
+    for _ in range(20):
+        item = problem(rng)
+        assert all(_evaluated(step) for step in item.steps)
+        assert correct(item.solution, item.answer)
+        assert "{" not in item.text
+        assert "|" not in item.text
+        if item.steps:
+            assert item.steps[-1].endswith(f"= {item.answer}")
+
+
+def test_every_schema_can_be_told():
+    """No schema is impossible to draw."""
+    for schema in (*TRAINING, *HELD_OUT):
+        assert problem(Random(1), schema).text
+
+
+def test_held_out_stories_are_never_trained_on():
+    """Held-out and training schemas share no name, and together are all stories."""
+    trained, held = {s.name for s in TRAINING}, {s.name for s in HELD_OUT}
+    assert not trained & held
+    assert {s.name for s in STORIES} <= trained | held
+    assert len(held) >= 20
+
+
+def test_the_stream_is_a_function_of_its_seed():
+    """Equal seeds give equal documents, others do not."""
+    mixture = Mixture(None)
+    first, again, other = (list(islice(mixture.stream(s), 30)) for s in (4, 4, 5))
+    assert first == again
+    assert first != other
+
+
+def test_problems_hardly_repeat():
+    """Of two thousand problems nearly all differ in more than their numbers."""
+    rng = Random(0)
+    texts = {re.sub(r"\d+", "#", problem(rng).text) for _ in range(2000)}
+    assert len(texts) > 1900
+
+
+def test_note_wordings_share_no_8_gram_with_shipped_annotations():
+    """What mini learns as a note is never worded as an annotation that ships."""
+    def grams(text, size=8):
+        tokens = re.findall(r"[a-z']+|\{\w+\}", text.lower())
+        return {tuple(tokens[i : i + size]) for i in range(max(0, len(tokens) - size + 1))}
+
+    rng = Random(3)
+    seen = set()
+    for _ in range(4000):
+        seen |= grams(notes.annotated(rng)[0])
+    files = [f for f in (ROOT / "annotations").glob("*.json") if not f.name.endswith("schema.json")]
+    shipped = set().union(*(grams(json.loads(f.read_text())["template"]) for f in files))
+    assert len(files) >= 10
+    assert not seen & shipped
+
+
+def test_a_noted_unit_word_is_computed_with():
+    """A problem with a made-up unit word is answered with the value that its note gives."""
+    rng = Random(0)
+    for _ in range(200):
+        text, item = notes.unit_word(rng)
+        (value, _), *_ = item.quantities
+        assert re.search(rf"\b{value}\b", text) or words.spell(value) in text
+        assert all(_evaluated(s) for s in item.steps)
+
+
+def test_the_lexicon_marks_one_word_in_every_sentence():
+    """Each word has sentences of both kinds, each with one marked word, and a basic sense that gives no label away."""
+    entries = metaphor.lexicon()
+    assert len(entries) >= 450
+    for entry in entries:
+        assert len(entry.literal) >= 5
+        assert len(entry.figurative) >= 5
+        assert not re.search("literal|figurat|metaphor", entry.sense)
+        for frame in (*entry.literal, *entry.figurative):
+            assert len(re.findall(r"\*[^*]+\*", frame)) == 1
+            assert set(re.findall(r"\{(\w+)\}", frame)) <= set(metaphor.classes())
+
+
+def test_metaphor_cases_are_even_and_answer_their_label():
+    """Labels are balanced and the reply says the label."""
+    rng = Random(2)
+    cases = [metaphor.case(rng) for _ in range(600)]
+    assert 250 < sum(c.label for c in cases) < 350
+    assert all(c.solution.endswith("metaphorical" if c.label else "literal") for c in cases)
+
+
+def test_held_out_items_are_right_in_form():
+    """The mining items are questions with whole numbers as answers."""
+    rows = [*heldout.stories(30, 1), *heldout.unit_words(60, 1)]
+    assert all(row["answer"].isdigit() and row["question"].strip() for row in rows)
+    assert any("gross" in row["question"] for row in rows)
+
+
+def test_spin_keeps_equal_choices_alike():
+    """A choice without an empty option falls the same way wherever it stands in one problem."""
+    for seed in range(20):
+        a, b = spin("(cat|dog) and (cat|dog)", Random(seed), {}).split(" and ")
+        assert a == b
+
+
+def test_overlap_counts_number_masked_6_grams():
+    """A text with other numbers is the same text; a different one is not."""
+    known = leaks.union(["Tom has 5 red apples and buys 7 more apples today."])
+    assert leaks.overlap("Tom has 9 red apples and buys 2 more apples today.", known) == 1
+    assert leaks.overlap("A train leaves the station at noon with many people.", known) == 0
+
+
+@pytest.mark.parametrize(("question", "phrase"), [("How many red marbles does Tom have left?", "red marbles"), ("How much money did she spend?", "money"), ("Who won?", "")])
+def test_asked_phrase(question, phrase):
+    """The words between "how many" and the verb."""
+    assert asked_phrase(question) == phrase
+
+
+def test_about_half_of_the_worked_items_are_for_training():
+    """The split of GSM8K's training items is by hash and even."""
+    share = sum(for_training(f"gsm8k-train-{i}") for i in range(2000)) / 2000
+    assert 0.45 < share < 0.55
