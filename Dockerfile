@@ -1,4 +1,6 @@
-# The endpoint in a container: `docker build -t promptfix . && docker run -p 8000:8000 promptfix`
+# The endpoint in a container. It listens on all addresses there, so it wants the sha256 of a key:
+#   docker build -t promptfix .
+#   docker run -p 8000:8000 -e PROMPTFIX_SERVICE_KEYS='["<sha256 of the key>"]' promptfix
 FROM python:3.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
@@ -9,7 +11,7 @@ RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" --constraint con
     && pip install --no-cache-dir --constraint constraints.txt .
 RUN useradd --create-home promptfix
 USER promptfix
-ENV HF_HUB_OFFLINE=1
+ENV HF_HUB_OFFLINE=1 PROMPTFIX_SERVICE_HOST=0.0.0.0
 EXPOSE 8000
 ENTRYPOINT ["promptfix"]
 CMD ["serve"]

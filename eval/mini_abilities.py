@@ -48,7 +48,7 @@ def grouped_sample(items: list[Item], least: int, seed: int = 0) -> list[Item]:
 
 def unleaked(items: list[Item], known: set[tuple[str, ...]]) -> list[Item]:
     """The items that do not overlap with the training text."""
-    return [i for i in items if leaks.overlap(i.prompt, known) < leaks.SHARE]
+    return [i for i in items if leaks.overlap(i.text, known) < leaks.SHARE]
 
 
 def main() -> None:

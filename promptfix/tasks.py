@@ -38,6 +38,8 @@ class Item:
     """A number in digits, or `literal` / `metaphorical`."""
     group: str
     """Items of one group are variants of each other and never fall on both sides of a split."""
+    text: str
+    """The problem or the sentence alone, without the question about it."""
 
 
 def load(path: Path | str) -> list[Item]:
@@ -104,7 +106,7 @@ def _math(name: str, question: str, answer: str) -> Item | None:
     number = answer.replace(",", "").replace("$", "")
     if not question.strip() or not re.fullmatch(r"-?\d*\.?\d+", number):
         return None
-    return Item(name, "math", question.strip(), number, masked(question))
+    return Item(name, "math", question.strip(), number, masked(question), question.strip())
 
 
 def _metaphor(name: str, row: Mapping[str, Any]) -> Item:
@@ -113,7 +115,8 @@ def _metaphor(name: str, row: Mapping[str, Any]) -> Item:
         raise ValueError(f"label {label!r} is neither 1 nor 0")
     target = str(row["target"])
     gold = "metaphorical" if label else "literal"
-    return Item(name, "metaphor", metaphor_prompt(str(row["sentence"]), target), gold, str(row.get("lemma", target)).lower())
+    sentence = str(row["sentence"])
+    return Item(name, "metaphor", metaphor_prompt(sentence, target), gold, str(row.get("lemma", target)).lower(), tidy(sentence))
 
 
 def masked(text: str) -> str:

@@ -15,6 +15,9 @@ import httpx2
 import openai
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litestar.testing import TestClient
 from structlog.testing import capture_logs
 
 from promptfix.errors import (
@@ -30,6 +33,7 @@ from promptfix.formats import Term
 from promptfix.library import Library, load
 from promptfix.pipeline import Pipeline, Policy
 from promptfix.records import GREEDY, Answer, Prompt, Sampling, Trace
+from promptfix.service import wire
 from promptfix.service.app import create_app
 from promptfix.service.serving import bind
 from promptfix.service.settings import ServiceSettings
@@ -66,11 +70,11 @@ def library() -> Library:
 
 
 @contextmanager
-def serving(pipeline: Pipeline, **settings: object) -> Iterator[str]:
+def serving(pipeline: Pipeline, **chosen: object) -> Iterator[str]:
     """Serve on a free port, and give the address."""
-    chosen = ServiceSettings.read(port=0, **settings)
-    socket = bind(chosen)
-    config = uvicorn.Config(create_app(pipeline, chosen), log_level="error", access_log=False)
+    service = ServiceSettings.read(port=0, **chosen)
+    socket = bind(service)
+    config = uvicorn.Config(create_app(pipeline, service), log_level="error", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([socket],))
     thread.start()
@@ -108,6 +112,13 @@ def shared(library: Library) -> Iterator[str]:
     """The address of a service that many tests share."""
     with serving(Pipeline(FakeMicroscope(), FakeModel(), library)) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def in_process(library: Library) -> Iterator[TestClient]:
+    """The application without a socket."""
+    with TestClient(create_app(Pipeline(FakeMicroscope(), FakeModel(), library))) as made:
+        yield made
 
 
 @pytest.fixture
@@ -485,7 +496,7 @@ def test_the_service_loads_neither_torch_nor_sae_lens() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_serve_says_where_and_stops_when_told(library: Library, tmp_path: Path) -> None:
+def test_serve_says_where_and_stops_when_told(tmp_path: Path) -> None:
     """The command's process says where it listens, logs JSON, and ends in order."""
     code = (
         "import sys; from promptfix import assembly, cli; from promptfix.pipeline import Pipeline; "
@@ -509,3 +520,20 @@ def test_serve_says_where_and_stops_when_told(library: Library, tmp_path: Path) 
     said = log.read_text().splitlines()
     assert json.loads(said[1])["message"] == "served"
     assert len(said) == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+FIELDS = [*wire.ChatRequest.model_fields, "n", "stream", "tools", "logprobs"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(body=st.dictionaries(st.sampled_from(FIELDS), JSON), text=st.text(max_size=9) | JSON)
+def test_no_body_breaks_the_service(in_process: TestClient, body: dict, text: object) -> None:
+    """Whatever JSON is sent, it is answered or refused in OpenAI's shape, never a 5xx."""
+    response = in_process.post("/v1/chat/completions", content=json.dumps(chat(text) | body))
+    assert response.status_code in {200, 400}, response.text
+    assert response.status_code == 200 or response.json()["error"]["message"]

@@ -4,12 +4,14 @@
     data.py      check, schema
     jobs.py      mini train, mine, serve
     options.py   the options that commands share
-    show.py      traces, readings and problems, for people
+    show.py      traces and problems, for people
+    tables.py    readings, for people
 
 Nothing heavy is imported before a command needs it. Whatever goes wrong on purpose is one
 sentence on stderr and exit code 2.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +40,9 @@ def _help(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command line: the entry point `promptfix`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows ASCII only, say
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     mini.command(epilog="Example: promptfix mini train --out runs/mini --preset small")(train)
     app.add_typer(mini, name="mini")
     app.command(epilog="Example: promptfix mine --data problems.jsonl --out found")(mine)
-    app.command(epilog="Example: promptfix serve --port 8765")(serve)
+    app.command(epilog="Example: promptfix serve --port 8000")(serve)
 
 
 @mini.callback(invoke_without_command=True)

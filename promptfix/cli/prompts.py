@@ -98,13 +98,13 @@ def inspect(
     if as_json:
         print((everything or reading).model_dump_json(indent=2))
         return
-    from promptfix.cli import show
+    from promptfix.cli import tables
 
     detectors_here = loaded.library.detectors_for(loaded.microscope.lens)
     meanings = {int(f): line for det in detectors_here for f, line in det.readings.items()}
-    show.reading(reading, meanings)
+    tables.reading(reading, meanings)
     if everything is not None:
-        show.strongest(everything, top)
+        tables.strongest(everything, top)
 
 
 def demo(

@@ -1,15 +1,12 @@
-"""Traces, readings and problems as people want to see them.
+"""Traces and problems as people want to see them; see tables.py for readings.
 
-Colour is never the only sign: what was added stands behind a `+`, strength is also a number.
+Colour is never the only sign: what was added stands behind a `+`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import nlargest
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from promptfix.errors import Problem
@@ -17,20 +14,18 @@ from promptfix.records import (
     Evidence,
     Finding,
     NearMiss,
-    Reading,
     Repair,
     Span,
-    Token,
     Trace,
     Verification,
 )
 
 ADDED = "bold green"
-SHADES = ("", "on grey15", "on dark_green", "on green4", "black on green3", "black on bright_green")
-"""From silent to as strong as anything in the table."""
-COLUMNS = 8
-"""Features side by side; more go into another table."""
-_VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
+_VISIBLE = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"},
+    127: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
 
 
 class Line(NamedTuple):
@@ -40,38 +35,16 @@ class Line(NamedTuple):
     text: Text
 
 
+def visible(text: str) -> str:
+    """Make control characters visible: a prompt or an answer must not steer the terminal."""
+    return text.replace("\r\n", "\n").translate(_VISIBLE)
+
+
 def trace(seen: Trace) -> None:
     """Show what happened to a prompt, and why."""
     console = Console(highlight=False)
     for line in _trace(seen):
         _print(console, line)
-
-
-def reading(seen: Reading, meanings: Mapping[int, str]) -> None:
-    """Show tokens by features, for the features that fire anywhere."""
-    console = Console(highlight=False)
-    fired = sorted({act.feature for act in seen.activations})
-    if not fired:
-        console.print("none of the features that detectors look at fires on this prompt")
-    for features in _batched(fired, COLUMNS):
-        console.print(_table(seen, features))
-    for feature in fired:
-        console.print(Text(f"{feature:>6}  {meanings.get(feature, '')}"))
-
-
-def strongest(seen: Reading, top: int) -> None:
-    """Show the `top` features of every token, strongest first."""
-    console = Console(highlight=False)
-    most = max((act.value for act in seen.activations), default=1.0)
-    table = Table("token", "strongest features of the SAE")
-    for token in _looked_at(seen):
-        here = [act for act in seen.activations if act.position == token.position]
-        cells = [
-            Text(f"{act.feature}:{act.value:.2f}", _shade(act.value / most))
-            for act in nlargest(top, here, key=lambda act: act.value)
-        ]
-        table.add_row(_name(token), Text("  ").join(cells))
-    console.print(table)
 
 
 def problems(found: Sequence[Problem]) -> None:
@@ -86,9 +59,9 @@ def problems(found: Sequence[Problem]) -> None:
 
 def _trace(seen: Trace) -> Iterator[Line]:
     text = seen.prompt.text
-    yield from _section("prompt", [Text(_clean(text))])
+    yield from _section("prompt", [Text(visible(text))])
     if seen.failure:
-        yield from _section("not looked at", [Text(_clean(seen.failure), "yellow")])
+        yield from _section("not looked at", [Text(visible(seen.failure), "yellow")])
     for finding in seen.findings:
         title = f"misunderstanding: {finding.misunderstanding}"
         yield from _section(title, _recognised(finding, text))
@@ -106,11 +79,11 @@ def _trace(seen: Trace) -> Iterator[Line]:
 def _answers(seen: Trace) -> Iterator[Line]:
     if seen.answer is None:
         return
-    before, after = seen.original_answer, Text(_clean(seen.answer.text))
+    before, after = seen.original_answer, Text(visible(seen.answer.text))
     if seen.action != "repaired" or before is None:
         yield from _section("answer", [after])
         return
-    yield from _section("answer to the prompt as it came", [Text(_clean(before.text))])
+    yield from _section("answer to the prompt as it came", [Text(visible(before.text))])
     yield from _section("answer to the repaired prompt", [after])
 
 
@@ -146,12 +119,12 @@ def _evidence(evidence: Evidence, text: str) -> Text:
     return Text.assemble(
         (f"feature {evidence.feature}", "bold"),
         f" {where}: {evidence.value:.2f}  ",
-        (_clean(evidence.meaning), "italic"),
+        (visible(evidence.meaning), "italic"),
     )
 
 
 def _about(span: Span | None, text: str) -> str:
-    return f'"{_clean(span.of(text))}"' if span else "the text as a whole"
+    return f'"{visible(span.of(text))}"' if span else "the text as a whole"
 
 
 def _marked(repair: Repair) -> Iterator[Line]:
@@ -163,10 +136,10 @@ def _marked(repair: Repair) -> Iterator[Line]:
 def _pieces(repair: Repair) -> Text:
     text, at, made = repair.original.text, 0, Text()
     for edit in repair.edits:
-        made.append(_clean(text[at : edit.at]))
-        made.append(_clean(edit.text), ADDED)
+        made.append(visible(text[at : edit.at]))
+        made.append(visible(edit.text), ADDED)
         at = edit.at
-    return made.append(_clean(text[at:]))
+    return made.append(visible(text[at:]))
 
 
 def _verified(verification: Verification) -> Iterator[Text]:
@@ -183,45 +156,3 @@ def _print(console: Console, line: Line) -> None:
     width = max(1, console.width - len(line.gutter))
     for part in line.text.wrap(console, width) or [Text()]:
         console.print(Text.assemble((line.gutter, ADDED), part), soft_wrap=True)
-
-
-def _table(seen: Reading, features: Sequence[int]) -> Table:
-    values = {(act.position, act.feature): act.value for act in seen.activations}
-    most = max(values.values())
-    table = Table("token")
-    for feature in features:
-        table.add_column(str(feature), justify="right")
-    for token in _looked_at(seen):
-        cells = (values.get((token.position, feature), 0.0) for feature in features)
-        table.add_row(_name(token), *(_cell(value, most) for value in cells))
-    return table
-
-
-def _cell(value: float, most: float) -> Text:
-    shown = f"{value:.2f}" if value else "."
-    return Text(shown, _shade(value / most))
-
-
-def _shade(share: float) -> str:
-    return SHADES[round(max(0.0, share) * (len(SHADES) - 1))]
-
-
-def _looked_at(seen: Reading) -> Iterable[Token]:
-    return (token for token in seen.tokens if token.kind != "template")
-
-
-def _name(token: Token) -> Text:
-    if token.kind == "readout":
-        return Text("read-out", "italic")
-    return Text(_clean(token.text).replace("\n", "⏎"))
-
-
-def _clean(text: str) -> str:
-    """Make control characters visible: a prompt or an answer must not steer the terminal."""
-    return text.replace("\r\n", "\n").translate(_VISIBLE)
-
-
-def _batched(items: Sequence[int], size: int) -> Iterator[list[int]]:
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some

@@ -26,7 +26,7 @@ class ServiceSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     """An address that is not this machine's own needs `keys`."""
-    port: int = Field(default=8765, ge=0, le=65535)
+    port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free one."""
     keys: frozenset[KeyDigest] = frozenset()
     """Who may ask; none: anybody who reaches the loopback address."""

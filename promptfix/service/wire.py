@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptfix.errors import PromptError
+from promptfix.errors import ModelError
 from promptfix.records import Answer, Mode, Prompt, Record, Sampling, Trace
 from promptfix.service.failures import Refused
 
@@ -143,7 +143,7 @@ class RepairRequest(Record):
 def completion(trace: Trace, *, model: str, whole: bool) -> Json:
     """A chat completion that answers a request, with what promptfix did beside it."""
     if (answer := trace.answer) is None:
-        raise PromptError("the trace holds no answer")
+        raise ModelError("the model gave no answer; ask again")
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
     return {

@@ -36,9 +36,9 @@ class Mixture:
     def __init__(self, data: Path | None) -> None:
         self._texts = _read_texts(data) if data else {}
         self._worked = _read_worked(data) if data else []
-        weights: dict[Callable[[Random], Document], float] = {_problem: 0.55, _noted: 0.17, _metaphor: 0.16}
+        weights: dict[Callable[[Random], Document], float] = {_problem: 0.50, _noted: 0.16, _metaphor: 0.13, _sums: 0.10}
         if self._texts:
-            weights[self._text] = 0.08
+            weights[self._text] = 0.07
         if self._worked:
             weights[self._real] = 0.04
         self._makers, self._weights = list(weights), list(weights.values())
@@ -68,6 +68,22 @@ def _problem(rng: Random) -> Document:
 def _noted(rng: Random) -> Document:
     text, item = notes.annotated(rng)
     return Document(text, item.solution)
+
+
+def _sums(rng: Random) -> Document:
+    """A page of sums: computing is learnt apart from reading."""
+    return Document(None, "\n".join(_sum(rng) for _ in range(rng.randint(4, 9))))
+
+
+def _sum(rng: Random) -> str:
+    kind = rng.choice("+++---**/")
+    a, b = surface.number(rng), surface.number(rng)
+    if kind == "-":
+        a, b = max(a, b), min(a, b)
+    elif kind in "*/":
+        a, b = (rng.randint(2, 12), rng.randint(2, 12)) if rng.random() < 0.6 else (rng.randint(2, 9), rng.randint(10, 99))
+        a, b = (a * b, rng.choice((a, b))) if kind == "/" else rng.sample((a, b), 2)
+    return f"{a} {kind} {b} = {({'+': a + b, '-': a - b, '*': a * b, '/': a // b})[kind]}"
 
 
 def _metaphor(rng: Random) -> Document:

@@ -1,0 +1,79 @@
+"""The whole recipe of mini in small: corpus, tokenizer, model, SAE, and a run that goes on where it stopped."""
+
+import json
+import os
+from dataclasses import replace
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+
+from promptfix.mini import chat
+from promptfix.mini.recipe import SMALL, RecipeError, run
+from promptfix.mini.train import Progress, Recipe, build_model, load_state, optimizers, rate, save_state, train
+
+
+def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
+    """One command gives a folder that promptfix loads: model, tokenizer, template and an SAE that fits it."""
+    from promptfix.lens import measure
+    from promptfix.network import load_network
+    from promptfix.sae import Sae
+
+    run(tmp_path, None, "small", compiled=False)
+    network = load_network(tmp_path / "model")
+    sae = Sae.load(tmp_path / "sae", d_in=network.width)
+    health = measure(network, sae, ["Tom has 4 apples and buys 5 more. How many apples does he have?"])
+    assert 0.5 <= health.l0 <= 4 * SMALL.sae.k
+    metadata = json.loads((tmp_path / "sae" / "cfg.json").read_text())["metadata"]
+    assert metadata["model_name"] == "mini"
+    assert metadata["model_sha256"]
+    assert metadata["hook_name"] == "model.layers.0"
+
+
+def test_digits_stand_alone_and_text_survives(tmp_path):
+    """Every digit is a token of its own, and any Unicode text comes back as it was."""
+    from transformers import AutoTokenizer
+
+    chat.train_tokenizer(["Tom has 12 apples."] * 50, 300, tmp_path, 128)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(tokenizer("2026", add_special_tokens=False)["input_ids"]) == 4
+    for text in ("naïve 👍🏽 עברית\r\n x", " two  spaces "):
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+
+
+def test_training_goes_on_from_its_checkpoint(tmp_path):
+    """State saved and loaded again is the same, optimisers included."""
+    recipe = replace(SMALL.model, tokens=6000)
+    train(recipe, tmp_path, None, compiled=False, save_every=1)
+    model = build_model(recipe)
+    optims = optimizers(model, recipe)
+    progress = load_state(tmp_path, model, optims)
+    assert progress.tokens >= 6000
+    (tmp_path / "again").mkdir()
+    save_state(tmp_path / "again", model, optims, progress)
+    other = build_model(recipe)
+    assert load_state(tmp_path / "again", other, optimizers(other, recipe)) == progress
+    assert all((a == b).all() for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_a_fresh_run_starts_at_zero(tmp_path):
+    """Without a checkpoint there is no progress."""
+    model = build_model(SMALL.model)
+    assert load_state(tmp_path, model, optimizers(model, SMALL.model)) == Progress()
+
+
+def test_the_learning_rate_warms_up_stays_and_falls():
+    """A short rise, a plateau, zero at the end."""
+    recipe = Recipe(tokens=1000, warmup_steps=10, decay_share=0.5)
+    assert rate(0, 0, recipe) == pytest.approx(0.1)
+    assert rate(400, 50, recipe) == 1
+    assert rate(750, 80, recipe) == pytest.approx(0.5)
+    assert rate(1000, 99, recipe) == 0
+
+
+def test_unknown_presets_and_folders_are_refused(tmp_path):
+    """A wrong preset or data folder is one sentence."""
+    with pytest.raises(RecipeError, match="preset"):
+        run(tmp_path, None, "huge")
+    with pytest.raises(RecipeError, match="text"):
+        run(tmp_path, tmp_path / "nowhere", "small")
