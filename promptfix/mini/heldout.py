@@ -6,9 +6,10 @@ They are for mining and measuring. Written as JSONL rows with `id`, `question`, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from promptfix.mini.corpus import words
 from promptfix.mini.corpus.stories import HELD_OUT
@@ -44,14 +45,14 @@ def stories(count: int, seed: int) -> Iterator[dict[str, str]]:
         yield {"id": f"story-{seed}-{n}", "question": item.text, "answer": item.answer}
 
 
-def unit_words(count: int, seed: int) -> Iterator[dict[str, str]]:
+def unit_words(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Problems that turn on what a unit word is worth."""
     rng = Random(seed)
     for n in range(count):
         yield {"id": f"unit-{seed}-{n}", **_unit_word(rng)}
 
 
-def _unit_word(rng: Random) -> dict[str, str]:
+def _unit_word(rng: Random) -> dict[str, Any]:
     counted = rng.random() < 0.5
     word = rng.choice(sorted(COUNTS if counted else PARTS))
     part, value = ("", COUNTS[word]) if counted else PARTS[word]
@@ -61,8 +62,13 @@ def _unit_word(rng: Random) -> dict[str, str]:
     unit = words.plural(word) if several and not counted and word != "foot" else word
     slots = {"N": rng.choice(words.FEMALE + words.MALE), "n": n, "a": rng.choice(["one", "1"]), "b": b, "unit": unit.replace("centurys", "centuries"), "part": part, "X": words.plural(rng.choice(words.THINGS))}
     text = " ".join(f"{spin(story, rng)} {spin(ask, rng)}".format(**slots).replace(" .", ".").split())
-    answer = {"n*u": n * value, "u-b": value - b, "u+b": value + b}[formula]
-    return {"question": text, "answer": str(answer)}
+    row = {"question": text, "word": word, "value": value, "formula": formula, "n": n, "b": b}
+    return row | {"answer": str(answer_with(row, value))}
+
+
+def answer_with(row: Mapping[str, Any], value: int) -> int:
+    """The answer to a unit-word problem if its word were worth `value`."""
+    return {"n*u": row["n"] * value, "u-b": value - row["b"], "u+b": value + row["b"]}[row["formula"]]
 
 
 def write(path: Path, count: int, seed: int) -> None:

@@ -1,0 +1,72 @@
+"""Gather the labelled items that detectors are mined from: `python -m eval.mining_data --out runs/items`.
+
+Maths: SVAMP's training folds, MAWPS train, the half of GSM8K train that mini never saw (few steps), held-out stories and
+unit words of the generator. Metaphor: VUA-20 train and moh-rest, without any lemma of MOH-X. Test sets are not touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from eval.common import ROOT, data_folder
+from promptfix.formats import Sense
+from promptfix.mini.corpus.mix import for_training
+from promptfix.mini.heldout import stories, unit_words
+from promptfix.slots.lemmas import base
+
+LONGEST = 30
+"""Words of a VUA-20 sentence; mini was made for short ones."""
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def few_steps(row: dict[str, Any]) -> bool:
+    """Whether a GSM8K item is mining's and takes at most two sums."""
+    return not for_training(row["id"]) and row["solution"].count("<<") <= 2
+
+
+def metaphor_rows(data: Path, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """VUA-20 train and moh-rest without the lemmas of MOH-X; of the first, a fixed sample, half of it metaphorical."""
+    table = {w: Sense.model_validate(e) for w, e in json.loads((ROOT / "annotations/tables/senses.json").read_text()).items()}
+    barred = {row["lemma"] for row in rows(data / "metaphor/moh-x.jsonl")}
+    known = table | dict.fromkeys(barred, next(iter(table.values())))
+    rest = [r for r in rows(data / "metaphor/moh-rest.jsonl") if r["lemma"] not in barred]
+    vua = []
+    for row in rows(data / "metaphor/vua20-train.jsonl"):
+        lemma = base(row["target"], known)
+        if lemma in table and lemma not in barred and 4 <= len(row["sentence"].split()) <= LONGEST:
+            vua.append(row | {"lemma": lemma})
+    Random(0).shuffle(vua)
+    halves = [[r for r in vua if r["label"] == label][: count // 2] for label in (0, 1)]
+    return [*halves[0], *halves[1]], rest
+
+
+def main() -> None:
+    """Write one file per source."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/items"))
+    parser.add_argument("--generated", type=int, default=700, help="held-out stories, and as many unit-word problems")
+    parser.add_argument("--vua", type=int, default=2400)
+    options = parser.parse_args()
+    data = data_folder()
+    options.out.mkdir(parents=True, exist_ok=True)
+    vua, rest = metaphor_rows(data, options.vua)
+    sets = {
+        "svamp-train": rows(data / "math/svamp-train.jsonl"), "mawps-train": rows(data / "math/mawps-train.jsonl"),
+        "gsm8k-mining": [r for r in rows(data / "math/gsm8k-train.jsonl") if few_steps(r)],
+        "stories": list(stories(options.generated, 1)), "unit-words": list(unit_words(options.generated, 1)), "vua20-mining": vua, "moh-rest": rest,
+    }
+    for name, found in sets.items():
+        (options.out / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in found), encoding="utf-8")
+        print(f"{name:14} {len(found)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Rebuild the tables of README.md and MODEL_CARD.md from eval/results: `python -m eval.report`; `--check` only compares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eval.common import RESULTS, ROOT, share
+
+FILES = [ROOT / "README.md", ROOT / "promptfix" / "mini" / "MODEL_CARD.md"]
+_BLOCK = re.compile(r"(<!-- (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def result(name: str) -> dict[str, Any]:
+    """What a script wrote."""
+    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+
+
+def abilities() -> str:
+    """Mini's answers without any repair."""
+    found = result("mini_abilities")
+    rows = ["| set | n | right (95 % interval) | majority class | dropped as overlapping |", "|---|---|---|---|---|"]
+    for name, row in found.items():
+        if isinstance(row, dict):
+            majority = f"{100 * row['majority'] / row['n']:.1f} %" if "majority" in row else ""
+            rows.append(f"| {name} | {row['n']} | {share(row['correct'], row['n'])} | {majority} | {row['dropped_as_leaks']} |")
+    return "\n".join(rows)
+
+
+def sae() -> str:
+    """The SAE's quality on unseen prompts."""
+    found = result("sae_quality")
+    rows = ["| what | measured | goal |", "|---|---|---|"]
+    goals = {"unexplained_variance": "<= 5 %", "l0_fraction": "<= 1 %", "ce_recovered": ">= 98 %", "dead_fraction": "<= 5 %"}
+    rows += [f"| {key.replace('_', ' ')} | {100 * found[key]:.2f} % | {goal} |" for key, goal in goals.items()]
+    return "\n".join([*rows, f"| tokens | {found['n_tokens']} | |"])
+
+
+def speed() -> str:
+    """What looking costs."""
+    found = result("bench_pipeline")
+    return "\n".join([
+        "| what | measured | goal |", "|---|---|---|",
+        f"| `promptfix ask` from a cold start | {found['cold_start_s']:.1f} s | < 6 s |",
+        f"| nothing fires / plain answer of {found['new_tokens']} tokens | {found['quiet_over_plain']:.3f} | <= 1.05 |",
+        f"| repaired / plain answer | {found['repaired_over_plain']:.2f} | <= 1.5 |",
+        f"| resident memory of `serve` | {found['serve_rss_mb']:.0f} MB | < 1000 MB |",
+    ])
+
+
+def notes() -> str:
+    """Whether mini computes with what a note says."""
+    found = result("counterfactual")
+    n = found["n"]
+    return "\n".join([
+        "| unit-word problems (held-out generator) | |", "|---|---|",
+        f"| right without a note | {share(found['plain_right'], n)} |",
+        f"| right with the true note | {share(found['true_note_right'], n)} |",
+        f"| with a false note: computed with the false value | {share(found['false_note_computed_with'], n)} |",
+        f"| with a false note: still the true answer | {share(found['false_note_still_right'], n)} |",
+    ])
+
+
+def detectors() -> str:
+    """The detectors and what they did on their calibration half."""
+    rows = ["| detector | status | calibration prompts | fires | repaired | harmed | harm at most |", "|---|---|---|---|---|---|---|"]
+    for file in sorted((ROOT / "detectors").glob("*/*.measured.json")):
+        measured = json.loads(file.read_text("utf-8"))
+        rule = json.loads(file.with_name(file.name.replace(".measured", "")).read_text("utf-8"))
+        c = measured["calibration"]
+        rows.append(f"| `{rule['id']}` | {rule['status']} | {c['prompts']} | {c['annotated']} | {c['repaired']} | {c['harmed']} | {100 * measured['harm']['at_most']:.2f} % |")
+    return "\n".join(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {"abilities": abilities, "sae": sae, "speed": speed, "notes": notes, "detectors": detectors}
+
+
+def rendered(text: str) -> str:
+    """The text with every marked table made anew."""
+    return _BLOCK.sub(lambda m: f"{m[1]}{TABLES[m['name']]()}\n{m[3]}", text)
+
+
+def stale() -> list[Path]:
+    """The files whose tables do not say what the results say."""
+    return [f for f in FILES if f.read_text("utf-8") != rendered(f.read_text("utf-8"))]
+
+
+def main() -> None:
+    """Write, or with `--check` exit 1 if anything is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    old = stale()
+    if parser.parse_args().check:
+        sys.exit(f"stale: {', '.join(f.name for f in old)}; run python -m eval.report" if old else 0)
+    for file in old:
+        file.write_text(rendered(file.read_text("utf-8")), encoding="utf-8")
+        print(file)
+
+
+if __name__ == "__main__":
+    main()
