@@ -10,6 +10,7 @@ import pytest
 
 from promptfix.mini import heldout, leaks
 from promptfix.mini.corpus import metaphor, notes, words
+from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.mix import Mixture, asked_phrase, for_training
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
@@ -111,6 +112,16 @@ def test_metaphor_cases_are_even_and_answer_their_label():
     cases = [metaphor.case(rng) for _ in range(600)]
     assert 250 < sum(c.label for c in cases) < 350
     assert all(c.solution.endswith("metaphorical" if c.label else "literal") for c in cases)
+
+
+def test_a_disguised_word_is_made_up_and_noted():
+    """Its prompt holds the made-up word and the basic sense, and nothing else says what it means."""
+    rng = Random(5)
+    for _ in range(100):
+        item = disguised(rng)
+        sense = item.solution.split("\n")[0].split(" = ")[1]
+        assert sense in item.prompt
+        assert item.word in item.prompt.lower()
 
 
 def test_held_out_items_are_right_in_form():

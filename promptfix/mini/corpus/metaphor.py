@@ -16,7 +16,7 @@ from random import Random
 from promptfix.mini.corpus.notes import place
 
 _SLOT = re.compile(r"\{(\w+)\}")
-_FORMS = ['Is the word "{w}" used literally or metaphorically in this sentence? {s}'] * 4 + [
+FORMS = ['Is the word "{w}" used literally or metaphorically in this sentence? {s}'] * 4 + [
     'In the sentence "{s}", is the word "{w}" literal or metaphorical?',
     "{m} Is the marked word literal or metaphorical?",
     'Sentence: {s}\nWord: {w}\nLiteral or metaphorical?',
@@ -80,12 +80,19 @@ def case(rng: Random, noted: float = 0.3) -> Case:
     marked = fill(rng.choice(entry.figurative if label else entry.literal), rng)
     if rng.random() < 0.1:
         marked = marked.rstrip(".")
-    found = re.search(r"\*([^*]+)\*", marked)
-    target = found[1] if found else entry.word
-    prompt = rng.choice(_FORMS).format(w=target, s=marked.replace("*", ""), m=marked)
+    target = target_of(marked)
+    prompt = rng.choice(FORMS).format(w=target, s=marked.replace("*", ""), m=marked)
     if rng.random() < noted:
-        prompt = place(prompt, _sense_note(entry, target, rng), rng)
+        prompt = place(prompt, sense_note(entry, target, rng), rng)
     return Case(prompt, solution(entry.word, entry.sense, label), label, entry.word)
+
+
+def target_of(marked: str) -> str:
+    """The word between asterisks."""
+    found = re.search(r"\*([^*]+)\*", marked)
+    if found is None:
+        raise ValueError(f"no word is marked in {marked!r}")
+    return found[1]
 
 
 def solution(word: str, sense: str, label: int) -> str:
@@ -93,5 +100,6 @@ def solution(word: str, sense: str, label: int) -> str:
     return f"{word} = {sense}\nAnswer: {'metaphorical' if label else 'literal'}"
 
 
-def _sense_note(entry: Entry, target: str, rng: Random) -> str:
+def sense_note(entry: Entry, target: str, rng: Random) -> str:
+    """A training note on a word's basic sense."""
     return rng.choice(["to begin with, {w} is: {s}.", "{w} = {s}", "the plain sense of {w} is {s}.", "at bottom {t} is about: {s}.", "{w}: {s}.", "a dictionary says of {w}: {s}.", "{t} comes from {w}, which is to say {s}."]).format(w=entry.word, t=target, s=entry.sense)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from promptfix.mini.corpus import metaphor, notes, surface
+from promptfix.mini.corpus import disguise, metaphor, notes, surface
 
 TEXTS = {"books-children": 3, "books-simple-fiction": 1, "stories-african-storybook": 2, "stories-pratham": 3, "common-voice-sentences": 3, "blimp-good-sentences": 0.5, "openstax-prealgebra-algebra": 1}
 MAX_CHARACTERS = 420
@@ -36,7 +36,7 @@ class Mixture:
     def __init__(self, data: Path | None) -> None:
         self._texts = _read_texts(data) if data else {}
         self._worked = _read_worked(data) if data else []
-        weights: dict[Callable[[Random], Document], float] = {_problem: 0.50, _noted: 0.16, _metaphor: 0.13, _sums: 0.10}
+        weights: dict[Callable[[Random], Document], float] = {_problem: 0.47, _noted: 0.15, _metaphor: 0.11, _disguised: 0.07, _sums: 0.09}
         if self._texts:
             weights[self._text] = 0.07
         if self._worked:
@@ -88,6 +88,11 @@ def _sum(rng: Random) -> str:
 
 def _metaphor(rng: Random) -> Document:
     item = metaphor.case(rng)
+    return Document(item.prompt, item.solution)
+
+
+def _disguised(rng: Random) -> Document:
+    item = disguise.disguised(rng)
     return Document(item.prompt, item.solution)
 
 
