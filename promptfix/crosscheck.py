@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from promptfix.cases import faults
 from promptfix.datafiles import Reader, data_files
 from promptfix.errors import Problem
 from promptfix.formats import (
     TABLES,
     Annotation,
+    Case,
     Detector,
     Lens,
     Lenses,
     Measurement,
+    Recording,
     Status,
     Tables,
     Uplift,
@@ -30,12 +33,19 @@ class Shelf:
     detectors: dict[str, Detector] = field(default_factory=dict[str, Detector])
     measurements: dict[str, Measurement] = field(default_factory=dict[str, Measurement])
     """By detector id."""
+    cases: dict[str, tuple[Case, ...]] = field(default_factory=dict[str, tuple[Case, ...]])
+    """By misunderstanding."""
+    recordings: dict[tuple[str, str], Recording] = field(
+        default_factory=dict[tuple[str, str], Recording]
+    )
+    """By misunderstanding and lens."""
     annotations: dict[str, Annotation] = field(default_factory=dict[str, Annotation])
     uplifts: dict[tuple[str, str], Uplift] = field(default_factory=dict[tuple[str, str], Uplift])
     """By annotation id and lens."""
     tables: Tables = field(default_factory=Tables)
     where: dict[str, Path] = field(default_factory=dict[str, Path])
-    """`detector:<id>` or `annotation:<id>` -> its file."""
+    """`detector:<id>`, `annotation:<id>`, `cases:<misunderstanding>` or
+    `recording:<misunderstanding>/<lens>` -> its file."""
 
     @classmethod
     def read(cls, detectors: Path, annotations: Path, tables: Path | None) -> Self:
@@ -44,6 +54,7 @@ class Shelf:
         own = [Reader(tables, "tables")] if tables else []
         shelf = cls([d, a, *own])
         shelf._read_detectors(d)
+        shelf._read_cases(d)
         shelf._read_annotations(a)
         shelf._read_tables(a, own)
         shelf._check_detectors(d)
@@ -55,6 +66,11 @@ class Shelf:
         """All that is wrong."""
         return [problem for reader in self.readers for problem in reader.problems]
 
+    def name(self, key: str) -> str:
+        """The file of a key in `where`, as messages call it."""
+        path = self.where[key]
+        return next(r.name(path) for r in self.readers if r.root in path.parents)
+
     @property
     def contents(self) -> dict[str, Any]:
         """Every file that is JSON, decoded, by name."""
@@ -65,13 +81,27 @@ class Shelf:
             self.lenses = lenses.lenses
         paths = [path for path in data_files(d.root) if path != d.root / "lenses.json"]
         measured = [path for path in paths if path.name.endswith(".measured.json")]
-        for path in (path for path in paths if path not in measured):
+        recorded = [path for path in paths if path.name.endswith(".recorded.json")]
+        beside = {*measured, *recorded}
+        for path in (path for path in paths if path not in beside):
             detector = d.file(path, Detector)
             if detector and self._takes(d, path, "detector", detector.id):
                 self.detectors[detector.id] = detector
         for path in measured:
             if measurement := d.file(path, Measurement):
                 self._place_measurement(d, path, measurement)
+        for path in recorded:
+            if recording := d.file(path, Recording):
+                self._place_recording(d, path, recording)
+
+    def _read_cases(self, d: Reader) -> None:
+        for path in sorted(d.root.glob("*/cases.jsonl")):
+            cases = d.lines(path, Case)
+            self.cases[path.parent.name] = tuple(cases.values())
+            self.where[f"cases:{path.parent.name}"] = path
+            for fault in faults(cases):
+                at = path.with_name(f"{path.name}:{fault.line}") if fault.line else path
+                d.report(at, fault.path, fault.message, fault.remedy)
 
     def _read_annotations(self, a: Reader) -> None:
         beside = {a.root / "measured", a.root / "tables"}
@@ -114,6 +144,13 @@ class Shelf:
             d.report(path, "$.detector", message, "measure again, or remove the file")
         else:
             self.measurements[name] = measurement
+
+    def _place_recording(self, d: Reader, path: Path, recording: Recording) -> None:
+        kind, name = path.parent.name, f"{recording.lens}.recorded.json"
+        if path.name != name:
+            d.report(path, "$.lens", "the file name says something else", f"call the file {name}")
+        self.recordings[kind, recording.lens] = recording
+        self.where[f"recording:{kind}/{recording.lens}"] = path
 
     def _place_uplift(self, a: Reader, path: Path, uplift: Uplift) -> None:
         name = uplift.annotation.partition("@")[0]

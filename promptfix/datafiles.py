@@ -41,12 +41,33 @@ class Reader:
 
     def json(self, path: Path) -> Any:
         """Decode a file; None, and a problem, if it cannot be."""
+        text = self._text(path)
+        return None if text is None else self._json(path, text)
+
+    def lines(self, path: Path, form: type[FormatT]) -> dict[int, FormatT]:
+        """Read a file with one JSON value a line: line number -> value, for those that fit."""
+        text, made = self._text(path), dict[int, FormatT]()
+        lines = [] if text is None else text.removesuffix("\n").split("\n")
+        for number, line in enumerate(lines, 1):
+            place = path.with_name(f"{path.name}:{number}")
+            content = self._json(place, line)
+            value = None if content is None else self.decode(place, content, TypeAdapter(form))
+            if value is not None:
+                made[number] = value
+        return made
+
+    def _text(self, path: Path) -> str | None:
         try:
-            content = json.loads(path.read_text("utf-8"), object_pairs_hook=_unique_keys)
+            return path.read_text("utf-8")
         except FileNotFoundError:
             self.report(path, "$", "the file is missing", "restore it, or name another folder")
         except UnicodeDecodeError as error:
             self.report(path, "$", f"byte {error.start} is not UTF-8", "save the file as UTF-8")
+        return None
+
+    def _json(self, path: Path, text: str) -> Any:
+        try:
+            content = json.loads(text, object_pairs_hook=_unique_keys)
         except json.JSONDecodeError as error:
             self.report(path, "$", f"no JSON: {error}", "correct the line or restore the file")
         except _RepeatedKeyError as error:

@@ -198,6 +198,58 @@ class Measurement(File):
     source: Source
 
 
+class Case(Format):
+    """A line of detectors/<misunderstanding>/cases.jsonl: a prompt, by hand."""
+
+    id: Slug
+    prompt: Line
+    expect: Literal["fire", "quiet"]
+    """Whether the misunderstanding may happen here, or cannot."""
+    pair_of: Slug | None = None
+    """The fire case that a quiet one differs from in a few words."""
+    on: Line | None = None
+    """The words that the misunderstanding is about."""
+
+    @model_validator(mode="after")
+    def _quiet_has_a_pair(self) -> Self:
+        if (self.expect == "quiet") != (self.pair_of is not None):
+            raise ValueError("exactly a quiet case has pair_of, the fire case that it is like")
+        if self.on is not None and self.on not in self.prompt:
+            raise ValueError(f"the prompt does not say {self.on!r}; copy `on` from it")
+        return self
+
+
+class Count(Format):
+    """How many cases there are of a kind, and on how many of them a detector fired."""
+
+    n: int = Field(ge=0)
+    fired: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _counts_nest(self) -> Self:
+        if self.fired > self.n:
+            raise ValueError("fired <= n does not hold")
+        return self
+
+
+class Tally(Format):
+    """What a detector did on the cases of its misunderstanding."""
+
+    fire: Count
+    quiet: Count
+    fired: dict[Slug, bool]
+    """Case id -> whether it fired."""
+
+
+class Recording(File):
+    """detectors/<misunderstanding>/<lens>.recorded.json: what a program saw on the cases."""
+
+    lens: Slug
+    cases: Digest
+    """sha256 of the cases that were read."""
+    detectors: dict[Stamp, Tally]
+
+
 class Uplift(File):
     """annotations/measured/<id>.<lens>.json: what an annotation did, on prompts of its kind."""
 
@@ -317,6 +369,8 @@ TABLES: dict[str, type[Format]] = {"units": Unit, "senses": Sense, "changes": Ch
 _FILES: dict[str, type[BaseModel]] = {
     "detectors/detector.schema.json": Detector,
     "detectors/measured.schema.json": Measurement,
+    "detectors/case.schema.json": Case,
+    "detectors/recorded.schema.json": Recording,
     "detectors/lenses.schema.json": Lenses,
     "annotations/annotation.schema.json": Annotation,
     "annotations/measured.schema.json": Uplift,
@@ -340,7 +394,8 @@ def schemas() -> dict[str, dict[str, Any]]:
 def schema_of(name: str) -> list[tuple[str, dict[str, Any]]]:
     """The schema, with its file, of a data file named from `detectors/` or `annotations/` on.
 
-    The user's own tables lie in `tables/`. A table that promptfix does not know has none.
+    The user's own tables lie in `tables/`. A table that promptfix does not know has none. A line
+    of cases is named with its number: `cases.jsonl:3`.
     """
     folder, *between, file = name.split("/")
     kind = "detector" if folder == "detectors" else "annotation"
@@ -350,5 +405,9 @@ def schema_of(name: str) -> list[tuple[str, dict[str, Any]]]:
         kind = "lenses"
     elif file.endswith(".measured.json") or "measured" in between:
         kind = "measured"
+    elif file.endswith(".recorded.json"):
+        kind = "recorded"
+    elif file.startswith("cases.jsonl:"):
+        kind = "case"
     path = f"{folder}/{kind}.schema.json"
     return [(path, schemas()[path])] if path in schemas() else []

@@ -5,18 +5,22 @@ How the files are read is in datafiles.py, how they must agree with each other i
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptfix import gate
 from promptfix.crosscheck import Shelf
 from promptfix.datafiles import violations
 from promptfix.errors import LibraryError, Problem
 from promptfix.formats import (
     Annotation,
+    Case,
     Detector,
     Lens,
     Measurement,
+    Recording,
     Status,
     Tables,
     Uplift,
@@ -25,13 +29,16 @@ from promptfix.formats import (
 from promptfix.records import Span
 from promptfix.slots import FILLERS, Slots
 
+_EVIDENCE = re.compile(r"/cases\.jsonl:\d+$|\.recorded\.json$")
+
 
 @dataclass(frozen=True)
 class Library:
     """All that is known about misunderstandings. Immutable; named by its digest."""
 
     digest: str
-    """First 12 hex digits of the sha256 over the content of all files."""
+    """First 12 hex digits of the sha256 over the content of all files but cases and recordings,
+    which say what the library does and change nothing of it."""
     detectors: tuple[Detector, ...]
     annotations: tuple[Annotation, ...]
     lenses: Mapping[str, Lens] = field(default_factory=dict[str, Lens])
@@ -40,6 +47,12 @@ class Library:
     """By detector id."""
     uplifts: Mapping[tuple[str, str], Uplift] = field(default_factory=dict[tuple[str, str], Uplift])
     """By annotation id and lens."""
+    cases: Mapping[str, tuple[Case, ...]] = field(default_factory=dict[str, tuple[Case, ...]])
+    """By misunderstanding."""
+    recordings: Mapping[tuple[str, str], Recording] = field(
+        default_factory=dict[tuple[str, str], Recording]
+    )
+    """By misunderstanding and lens."""
 
     def detectors_for(self, lens: str, disabled: Iterable[str] = ()) -> tuple[Detector, ...]:
         """The detectors of a lens that are neither retired nor switched off."""
@@ -82,11 +95,11 @@ def load(detectors: Path, annotations: Path, tables: Path | None = None) -> Libr
 
 
 def check(detectors: Path, annotations: Path, tables: Path | None = None) -> Library:
-    """Load, and hold every file against its JSON Schema as well."""
+    """Load, and hold every file against its JSON Schema, and the claims against the cases."""
     shelf = Shelf.read(detectors, annotations, tables)
     known = {(problem.file, problem.path) for problem in shelf.problems}
     broken = [p for p in _violations(shelf) if (p.file, p.path) not in known]
-    if problems := shelf.problems + broken:
+    if problems := [*shelf.problems, *broken, *gate.problems(shelf)]:
         raise LibraryError(problems)
     return _library(shelf)
 
@@ -100,6 +113,8 @@ def _library(shelf: Shelf) -> Library:
         tables=shelf.tables,
         measurements=shelf.measurements,
         uplifts=shelf.uplifts,
+        cases=shelf.cases,
+        recordings=shelf.recordings,
     )
 
 
@@ -112,5 +127,6 @@ def _violations(shelf: Shelf) -> Iterator[Problem]:
 
 
 def _digest(contents: Mapping[str, object]) -> str:
-    canonical = json.dumps(contents, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    told = {name: content for name, content in contents.items() if not _EVIDENCE.search(name)}
+    canonical = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

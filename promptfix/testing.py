@@ -164,4 +164,5 @@ def with_detectors(library: Library, *detectors: Detector) -> Library:
         lenses=library.lenses,
         tables=library.tables,
         uplifts=library.uplifts,
+        cases=library.cases,
     )

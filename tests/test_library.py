@@ -2,14 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptfix.cases import digest
 from promptfix.datafiles import find, write_schemas
 from promptfix.errors import LibraryError, Problem
-from promptfix.formats import Status, Weighted, schemas
+from promptfix.formats import Case, Status, Weighted, schemas
 from promptfix.library import Library, check, load
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +64,31 @@ ANNOTATION = {
     "filler": "unit-word",
     "provenance": PROVENANCE,
 }
+CASES = [
+    case
+    for n in range(5)
+    for case in (
+        {"id": f"fire-{n}", "prompt": f"Ann has {n} gross of pens.", "expect": "fire"},
+        {
+            "id": f"quiet-{n}",
+            "prompt": f"Ann has {n} pens.",
+            "expect": "quiet",
+            "pair_of": f"fire-{n}",
+        },
+    )
+]
+RECORDED = {
+    "$schema": "../recorded.schema.json",
+    "lens": "tiny",
+    "cases": digest(map(Case.model_validate, CASES)),
+    "detectors": {
+        "gross@1": {
+            "fire": {"n": 5, "fired": 5},
+            "quiet": {"n": 5, "fired": 0},
+            "fired": {str(case["id"]): case["expect"] == "fire" for case in CASES},
+        }
+    },
+}
 UPLIFT = {"annotation": "unit-a@1", "lens": "tiny", "calibration": OUTCOMES, "source": SOURCE}
 
 
@@ -73,6 +100,8 @@ class Folders:
         self.write("detectors/lenses.json", {"lenses": {"tiny": LENS}})
         self.write("detectors/unit/gross.json", DETECTOR)
         self.write("detectors/unit/gross.measured.json", MEASURED)
+        self.write("detectors/unit/tiny.recorded.json", RECORDED)
+        self.write_lines("detectors/unit/cases.jsonl", CASES)
         self.write("annotations/unit-a.json", ANNOTATION)
         self.write("annotations/measured/unit-a.tiny.json", UPLIFT)
         self.write("annotations/tables/units.json", {"gross": {"value": 144, "text": "144"}})
@@ -82,6 +111,10 @@ class Folders:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), "utf-8")
+
+    def write_lines(self, name: str, lines: Iterable[object]) -> None:
+        """Write a file with one JSON value a line."""
+        (self.root / name).write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
 
     def change(self, name: str, **keys: object) -> None:
         """Set keys of a file; None takes one away."""

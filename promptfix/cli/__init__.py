@@ -5,7 +5,7 @@
     jobs.py      mini train, mine, serve
     options.py   the options that commands share
     show.py      traces and problems, for people
-    tables.py    readings, for people
+    tables.py    readings and pass rates, for people
 
 Nothing heavy is imported before a command needs it. Whatever goes wrong on purpose is one
 sentence on stderr and exit code 2.

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptfix.cli.options import AnnotationsDir, AsJson, DetectorsDir, settings
+from promptfix.cli.options import (
+    AnnotationsDir,
+    AsJson,
+    DetectorsDir,
+    ModelDir,
+    SaeDir,
+    pipeline,
+    settings,
+)
 
 if TYPE_CHECKING:
     from promptfix.errors import LibraryError
@@ -23,13 +31,21 @@ def add_to(app: typer.Typer) -> None:
 def check(
     detectors: DetectorsDir = None,
     annotations: AnnotationsDir = None,
+    model: ModelDir = None,
+    sae: SaeDir = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="First let the model read the cases, and write what fires."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check all data files, and show everything that is wrong; exit code 1 if anything is."""
     from promptfix import assembly
     from promptfix.errors import LibraryError
 
-    chosen = settings(detectors=detectors, annotations=annotations)
+    chosen = settings(detectors=detectors, annotations=annotations, model=model, sae=sae)
+    if record:
+        _record(chosen, as_json=as_json)
     try:
         library = assembly.check_library(chosen)
     except LibraryError as error:
@@ -59,6 +75,19 @@ def schema(
         from promptfix.formats import schemas
 
         _print_json(schemas())
+
+
+def _record(chosen: "Settings", *, as_json: bool) -> None:
+    """Record what the detectors of a lens do on the cases, and show it."""
+    from promptfix.assembly import data_folders
+    from promptfix.cli import tables
+    from promptfix.mining import cases
+
+    loaded = pipeline(chosen.model_copy(update={"disabled": frozenset[str]()}))
+    recordings = cases.record(loaded.microscope, loaded.library)
+    cases.write(recordings, data_folders(chosen)[0])
+    if not as_json:
+        tables.pass_rates(recordings)
 
 
 def _schema_files(chosen: "Settings") -> dict[Path, str]:
@@ -94,13 +123,14 @@ def _counts(library: "Library") -> dict[str, Any]:
         "detectors": len(library.detectors),
         "annotations": len(library.annotations),
         "lenses": len(library.lenses),
+        "cases": sum(map(len, library.cases.values())),
         "problems": [],
     }
 
 
 def _summary(library: "Library") -> str:
     counts = _counts(library)
-    kinds = ("detectors", "annotations", "lenses")
+    kinds = ("detectors", "annotations", "lenses", "cases")
     listed = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
     return f"all is well: {listed}; library {library.digest}"
 

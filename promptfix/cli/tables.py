@@ -1,4 +1,4 @@
-"""Readings as tables: tokens by features.
+"""Readings as tables, tokens by features; and what detectors do on the cases by hand.
 
 Colour is never the only sign: how strongly a feature fires is a number too.
 """
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from promptfix.cli.show import visible
+from promptfix.formats import Count, Recording
 from promptfix.records import Reading, Token
 
 SHADES = ("", "on grey15", "on dark_green", "on green4", "black on green3", "black on bright_green")
@@ -45,6 +46,19 @@ def strongest(seen: Reading, top: int) -> None:
         ]
         table.add_row(_name(token), Text("  ").join(cells))
     console.print(table)
+
+
+def pass_rates(recordings: Mapping[str, Recording]) -> None:
+    """Show on how many of its fire and quiet cases each detector fires."""
+    table = Table("detector", "fires on fire cases", "fires on quiet cases")
+    for recording in recordings.values():
+        for stamp, seen in recording.detectors.items():
+            table.add_row(stamp, _of(seen.fire), _of(seen.quiet))
+    Console(highlight=False).print(table)
+
+
+def _of(count: Count) -> str:
+    return f"{count.fired} of {count.n}"
 
 
 def _table(seen: Reading, features: Sequence[int]) -> Table:
