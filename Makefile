@@ -35,7 +35,7 @@ test-wheel: $(BIN)/pytest  ## build the wheel and use it from another folder
 lint: $(BIN)/pytest  ## style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 clean:

@@ -1,7 +1,8 @@
-"""What does looking cost? `python -m eval.bench_pipeline`: cold start, quiet and repaired requests, memory of `serve`.
+"""What does looking cost? `python -m eval.bench_pipeline`.
 
-Plain, quiet and repaired requests are interleaved, so that a change in the machine's load hits all three. Each pair gives
-a ratio; the medians of the ratios are reported. Writes eval/results/bench_pipeline.json.
+A cold start, quiet and repaired requests, and the memory of `serve` are measured. Plain, quiet and
+repaired requests are interleaved, so that a change in the machine's load hits all three. Each pair
+gives a ratio; the medians of the ratios are reported. Writes eval/results/bench_pipeline.json.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from eval.common import write_result
 
 TOKENS = 32
 QUIET = "What should I pack for a walk in the hills?"
+NOISY = "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?"
+BODY = b'{"model": "mini", "messages": [{"role": "user", "content": "What is 12 plus 30?"}]}'
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -33,7 +36,11 @@ def seconds(work: Callable[[], object]) -> float:
 def cold_start(prompt: str, runs: int) -> float:
     """Median seconds of `promptfix ask` in a process of its own."""
     command = [sys.executable, "-m", "promptfix.cli", "ask", prompt]
-    return statistics.median(seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(runs))  # noqa: S603
+
+    def ask() -> None:
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own program
+
+    return statistics.median(seconds(ask) for _ in range(runs))
 
 
 def ratios(prompt: str, pairs: int) -> dict[str, float]:
@@ -46,18 +53,22 @@ def ratios(prompt: str, pairs: int) -> dict[str, float]:
     assert pipeline.answer(quiet).action == "none"
     trace = pipeline.answer(noisy)
     assert trace.action == "repaired", f"{prompt!r} is not repaired by this library"
-    rows: dict[str, list[float]] = {"quiet_over_plain": [], "repaired_over_plain": [], "plain_ms": [], "quiet_ms": [], "repaired_ms": []}
+    rows: list[dict[str, float]] = []
     for _ in range(pairs):
         plain = seconds(lambda: pipeline.model.answer(quiet, sampling=sampling))
         look = seconds(lambda: pipeline.answer(quiet, sampling=sampling))
         bare = seconds(lambda: pipeline.model.answer(noisy, sampling=sampling))
         mended = seconds(lambda: pipeline.answer(noisy, sampling=sampling))
-        rows["quiet_over_plain"].append(look / plain)
-        rows["repaired_over_plain"].append(mended / bare)
-        rows["plain_ms"].append(1000 * plain)
-        rows["quiet_ms"].append(1000 * look)
-        rows["repaired_ms"].append(1000 * mended)
-    return {name: statistics.median(values) for name, values in rows.items()}
+        rows.append(
+            {
+                "quiet_over_plain": look / plain,
+                "repaired_over_plain": mended / bare,
+                "plain_ms": 1000 * plain,
+                "quiet_ms": 1000 * look,
+                "repaired_ms": 1000 * mended,
+            }
+        )
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
 def serve_memory() -> float:
@@ -67,14 +78,22 @@ def serve_memory() -> float:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "promptfix.cli", "serve", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    server = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "promptfix.cli", "serve", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz")
-        body = b'{"model": "mini", "messages": [{"role": "user", "content": "What is 12 plus 30?"}]}'
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v1/chat/completions",
+            BODY,
+            {"content-type": "application/json"},
+        )
         for _ in range(5):
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/chat/completions", body, {"content-type": "application/json"})
-            urllib.request.urlopen(request).read()  # noqa: S310
-        processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+            urllib.request.urlopen(request).read()  # noqa: S310 - our own server
+        process = psutil.Process(server.pid)
+        processes = [process, *process.children(recursive=True)]
         return sum(p.memory_info().rss for p in processes) / 2**20
     finally:
         server.terminate()
@@ -96,12 +115,19 @@ def wait_for(url: str, patience: float = 60.0) -> None:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prompt", default="The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?", help="one that the library repairs")
+    parser.add_argument("--prompt", default=NOISY, help="one that the library repairs")
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
-    result = {"cold_start_s": cold_start(options.prompt, options.runs), **ratios(options.prompt, options.pairs), "serve_rss_mb": serve_memory(), "pairs": options.pairs, "new_tokens": TOKENS, "cores": os.cpu_count()}
+    result = {
+        "cold_start_s": cold_start(options.prompt, options.runs),
+        **ratios(options.prompt, options.pairs),
+        "serve_rss_mb": serve_memory(),
+        "pairs": options.pairs,
+        "new_tokens": TOKENS,
+        "cores": os.cpu_count(),
+    }
     for key, value in result.items():
         print(f"{key:22} {value:.3f}" if isinstance(value, float) else f"{key:22} {value}")
     print(write_result("bench_pipeline", result))

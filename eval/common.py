@@ -17,7 +17,7 @@ WEIGHTS = ROOT / "promptfix" / "mini" / "weights"
 
 
 def data_folder() -> Path:
-    """The folder of the public data sets; exits with a sentence when PROMPTFIX_DATA does not name one."""
+    """The folder of the public data sets; exits with a sentence where PROMPTFIX_DATA names none."""
     folder = Path(os.environ.get("PROMPTFIX_DATA", ""))
     if not os.environ.get("PROMPTFIX_DATA") or not (folder / "math").is_dir():
         sys.exit("set PROMPTFIX_DATA to the folder that holds math/ and metaphor/")
@@ -25,7 +25,7 @@ def data_folder() -> Path:
 
 
 def write_result(name: str, content: dict[str, Any]) -> Path:
-    """Write eval/results/<name>.json with the command, the commit and the hashes of model and SAE."""
+    """Write eval/results/<name>.json, with command, commit and the hashes of model and SAE."""
     from promptfix.lens import model_sha256, sae_sha256
 
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,8 @@ def write_result(name: str, content: dict[str, Any]) -> Path:
 
 
 def _commit() -> str:
-    found = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
     return found.stdout.strip() or "unknown"
 
 

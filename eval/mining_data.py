@@ -1,7 +1,8 @@
-"""Gather the labelled items that detectors are mined from: `python -m eval.mining_data --out runs/items`.
+"""Gather the items that detectors are mined from: `python -m eval.mining_data --out runs/items`.
 
-Maths: SVAMP's training folds, MAWPS train, the half of GSM8K train that mini never saw (few steps), held-out stories and
-unit words of the generator. Metaphor: VUA-20 train and moh-rest, without any lemma of MOH-X. Test sets are not touched.
+Maths: SVAMP's training folds, MAWPS train, the half of GSM8K train that mini never saw (few steps),
+held-out stories and unit words of the generator. Metaphor: VUA-20 train and moh-rest, without any
+lemma of MOH-X. Test sets are not touched.
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ def few_steps(row: dict[str, Any]) -> bool:
 
 
 def metaphor_rows(data: Path, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """VUA-20 train and moh-rest without the lemmas of MOH-X; of the first, a fixed sample, half of it metaphorical."""
-    table = {w: Sense.model_validate(e) for w, e in json.loads((ROOT / "annotations/tables/senses.json").read_text()).items()}
+    """VUA-20 train and moh-rest without the lemmas of MOH-X.
+
+    Of the first, a fixed sample of at most `count`, half of it metaphorical.
+    """
+    entries = json.loads((ROOT / "annotations/tables/senses.json").read_text())
+    table = {word: Sense.model_validate(entry) for word, entry in entries.items()}
     barred = {row["lemma"] for row in rows(data / "metaphor/moh-x.jsonl")}
     known = table | dict.fromkeys(barred, next(iter(table.values())))
     rest = [r for r in rows(data / "metaphor/moh-rest.jsonl") if r["lemma"] not in barred]
@@ -52,19 +57,24 @@ def main() -> None:
     """Write one file per source."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/items"))
-    parser.add_argument("--generated", type=int, default=700, help="held-out stories, and as many unit-word problems")
+    parser.add_argument("--generated", type=int, default=700, help="stories; as many unit words")
     parser.add_argument("--vua", type=int, default=2400)
     options = parser.parse_args()
     data = data_folder()
     options.out.mkdir(parents=True, exist_ok=True)
     vua, rest = metaphor_rows(data, options.vua)
     sets = {
-        "svamp-train": rows(data / "math/svamp-train.jsonl"), "mawps-train": rows(data / "math/mawps-train.jsonl"),
+        "svamp-train": rows(data / "math/svamp-train.jsonl"),
+        "mawps-train": rows(data / "math/mawps-train.jsonl"),
         "gsm8k-mining": [r for r in rows(data / "math/gsm8k-train.jsonl") if few_steps(r)],
-        "stories": list(stories(options.generated, 1)), "unit-words": list(unit_words(options.generated, 1)), "vua20-mining": vua, "moh-rest": rest,
+        "stories": list(stories(options.generated, 1)),
+        "unit-words": list(unit_words(options.generated, 1)),
+        "vua20-mining": vua,
+        "moh-rest": rest,
     }
     for name, found in sets.items():
-        (options.out / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in found), encoding="utf-8")
+        lines = "".join(json.dumps(row) + "\n" for row in found)
+        (options.out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
         print(f"{name:14} {len(found)}")
 
 

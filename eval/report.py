@@ -1,4 +1,7 @@
-"""Rebuild the tables of README.md and MODEL_CARD.md from eval/results: `python -m eval.report`; `--check` only compares."""
+"""Rebuild the tables of README.md and MODEL_CARD.md from eval/results: `python -m eval.report`.
+
+With `--check` it only compares.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,60 +27,91 @@ def result(name: str) -> dict[str, Any]:
 def abilities() -> str:
     """Mini's answers without any repair."""
     found = result("mini_abilities")
-    rows = ["| set | n | right (95 % interval) | majority class | dropped as overlapping |", "|---|---|---|---|---|"]
+    columns = "set", "n", "right (95 % interval)", "majority class", "dropped as overlapping"
+    rows: list[tuple[object, ...]] = []
     for name, row in found.items():
         if isinstance(row, dict):
-            majority = f"{100 * row['majority'] / row['n']:.1f} %" if "majority" in row else ""
-            rows.append(f"| {name} | {row['n']} | {share(row['correct'], row['n'])} | {majority} | {row['dropped_as_leaks']} |")
-    return "\n".join(rows)
+            n = row["n"]
+            majority = f"{100 * row['majority'] / n:.1f} %" if "majority" in row else ""
+            rows.append((name, n, share(row["correct"], n), majority, row["dropped_as_leaks"]))
+    return table(columns, rows)
 
 
 def sae() -> str:
     """The SAE's quality on unseen prompts."""
     found = result("sae_quality")
-    rows = ["| what | measured | goal |", "|---|---|---|"]
-    goals = {"unexplained_variance": "<= 5 %", "l0_fraction": "<= 1 %", "ce_recovered": ">= 98 %", "dead_fraction": "<= 5 %"}
-    rows += [f"| {key.replace('_', ' ')} | {100 * found[key]:.2f} % | {goal} |" for key, goal in goals.items()]
-    return "\n".join([*rows, f"| tokens | {found['n_tokens']} | |"])
+    goals = {
+        "unexplained_variance": "<= 5 %",
+        "l0_fraction": "<= 1 %",
+        "ce_recovered": ">= 98 %",
+        "dead_fraction": "<= 5 %",
+    }
+    rows: list[tuple[object, ...]] = [
+        (key.replace("_", " "), f"{100 * found[key]:.2f} %", goal) for key, goal in goals.items()
+    ]
+    return table(("what", "measured", "goal"), [*rows, ("tokens", found["n_tokens"], "")])
 
 
 def speed() -> str:
     """What looking costs."""
     found = result("bench_pipeline")
-    return "\n".join([
-        "| what | measured | goal |", "|---|---|---|",
-        f"| `promptfix ask` from a cold start | {found['cold_start_s']:.1f} s | < 6 s |",
-        f"| nothing fires / plain answer of {found['new_tokens']} tokens | {found['quiet_over_plain']:.3f} | <= 1.05 |",
-        f"| repaired / plain answer | {found['repaired_over_plain']:.2f} | <= 1.5 |",
-        f"| resident memory of `serve` | {found['serve_rss_mb']:.0f} MB | < 1000 MB |",
-    ])
+    plain = f"plain answer of {found['new_tokens']} tokens"
+    return table(
+        ("what", "measured", "goal"),
+        [
+            ("`promptfix ask` from a cold start", f"{found['cold_start_s']:.1f} s", "< 6 s"),
+            (f"nothing fires / {plain}", f"{found['quiet_over_plain']:.3f}", "<= 1.05"),
+            ("repaired / plain answer", f"{found['repaired_over_plain']:.2f}", "<= 1.5"),
+            ("resident memory of `serve`", f"{found['serve_rss_mb']:.0f} MB", "< 1000 MB"),
+        ],
+    )
 
 
 def notes() -> str:
     """Whether mini computes with what a note says."""
     found = result("counterfactual")
-    n = found["n"]
-    return "\n".join([
-        "| unit-word problems (held-out generator) | |", "|---|---|",
-        f"| right without a note | {share(found['plain_right'], n)} |",
-        f"| right with the true note | {share(found['true_note_right'], n)} |",
-        f"| with a false note: computed with the false value | {share(found['false_note_computed_with'], n)} |",
-        f"| with a false note: still the true answer | {share(found['false_note_still_right'], n)} |",
-    ])
+    told = {
+        "plain_right": "right without a note",
+        "true_note_right": "right with the true note",
+        "false_note_computed_with": "with a false note: computed with the false value",
+        "false_note_still_right": "with a false note: still the true answer",
+    }
+    rows = [(words, share(found[key], found["n"])) for key, words in told.items()]
+    return table(("unit-word problems (held-out generator)", ""), rows)
 
 
 def detectors() -> str:
     """The detectors and what they did on their calibration half."""
-    rows = ["| detector | status | calibration prompts | fires | repaired | harmed | harm at most |", "|---|---|---|---|---|---|---|"]
+    counts = "prompts", "annotated", "repaired", "harmed"
+    rows: list[tuple[object, ...]] = []
     for file in sorted((ROOT / "detectors").glob("*/*.measured.json")):
         measured = json.loads(file.read_text("utf-8"))
         rule = json.loads(file.with_name(file.name.replace(".measured", "")).read_text("utf-8"))
-        c = measured["calibration"]
-        rows.append(f"| `{rule['id']}` | {rule['status']} | {c['prompts']} | {c['annotated']} | {c['repaired']} | {c['harmed']} | {100 * measured['harm']['at_most']:.2f} % |")
-    return "\n".join(rows)
+        harm = f"{100 * measured['harm']['at_most']:.2f} %"
+        done = [measured["calibration"][key] for key in counts]
+        rows.append((f"`{rule['id']}`", rule["status"], *done, harm))
+    columns = "calibration prompts", "fires", "repaired", "harmed", "harm at most"
+    return table(("detector", "status", *columns), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"abilities": abilities, "sae": sae, "speed": speed, "notes": notes, "detectors": detectors}
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [row_of(columns), "|" + "---|" * len(columns), *(row_of(row) for row in rows)]
+    return "\n".join(lines)
+
+
+def row_of(cells: Iterable[object]) -> str:
+    """One row of it."""
+    return "|" + "".join(f" {cell} |" if cell != "" else " |" for cell in cells)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "abilities": abilities,
+    "sae": sae,
+    "speed": speed,
+    "notes": notes,
+    "detectors": detectors,
+}
 
 
 def rendered(text: str) -> str:
@@ -96,7 +130,9 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     old = stale()
     if parser.parse_args().check:
-        sys.exit(f"stale: {', '.join(f.name for f in old)}; run python -m eval.report" if old else 0)
+        sys.exit(
+            f"stale: {', '.join(f.name for f in old)}; run python -m eval.report" if old else 0
+        )
     for file in old:
         file.write_text(rendered(file.read_text("utf-8")), encoding="utf-8")
         print(file)

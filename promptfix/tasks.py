@@ -1,7 +1,8 @@
 """Labelled items for mining and evaluation: read a JSONL file, make the prompt, score an answer.
 
-A row with `question` and `answer` is a math item; one with `sentence`, `target` and `label` (1 metaphorical, 0 literal)
-is a metaphor item. Other keys are ignored, but for `id` and `lemma`. Knows nothing of models.
+A row with `question` and `answer` is a math item; one with `sentence`, `target` and `label` (1
+metaphorical, 0 literal) is a metaphor item. Other keys are ignored, but for `id` and `lemma`. Knows
+nothing of models.
 """
 
 from __future__ import annotations
@@ -52,10 +53,15 @@ def load(path: Path | str) -> list[Item]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error}); name a JSONL file") from error
-    items = [item for n, line in enumerate(lines, 1) if line.strip() and (item := _item(path, n, line))]
-    if not items:
-        raise DataError(f"{path} holds no labelled item; each row needs question and answer, or sentence, target and label")
-    return items
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    items = [_item(path, number, line) for number, line in filled]
+    known = [item for item in items if item is not None]
+    if not known:
+        raise DataError(
+            f"{path} holds no labelled item; each row needs question and answer, or sentence, "
+            "target and label"
+        )
+    return known
 
 
 def digest(items: Iterable[Item]) -> str:
@@ -83,7 +89,8 @@ def final(answer: str) -> str | None:
 
 def metaphor_prompt(sentence: str, target: str) -> str:
     """The form in which the metaphor task is asked."""
-    return f'Is the word "{target}" used literally or metaphorically in this sentence? {tidy(sentence)}'
+    asked = f'Is the word "{target}" used literally or metaphorically in this sentence?'
+    return f"{asked} {tidy(sentence)}"
 
 
 def tidy(sentence: str) -> str:
@@ -99,7 +106,10 @@ def _item(path: Path, line: int, text: str) -> Item | None:
             return _math(name, str(row["question"]), str(row["answer"]))
         return _metaphor(name, row)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}, line {line}: no labelled item ({type(error).__name__}: {error}); correct or remove it") from error
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"{path}, line {line}: no labelled item ({what}); correct or remove it"
+        ) from error
 
 
 def _math(name: str, question: str, answer: str) -> Item | None:
@@ -113,12 +123,18 @@ def _metaphor(name: str, row: Mapping[str, Any]) -> Item:
     label = row["label"]
     if label not in (0, 1):
         raise ValueError(f"label {label!r} is neither 1 nor 0")
-    target = str(row["target"])
-    gold = "metaphorical" if label else "literal"
-    sentence = str(row["sentence"])
-    return Item(name, "metaphor", metaphor_prompt(sentence, target), gold, str(row.get("lemma", target)).lower(), tidy(sentence))
+    target, sentence = str(row["target"]), str(row["sentence"])
+    return Item(
+        name,
+        "metaphor",
+        prompt=metaphor_prompt(sentence, target),
+        gold="metaphorical" if label else "literal",
+        group=str(row.get("lemma", target)).lower(),
+        text=tidy(sentence),
+    )
 
 
 def masked(text: str) -> str:
     """A problem without its numbers, names and capitals: variants of one problem look alike."""
-    return " ".join(re.sub(r"\d+(?:[.,]\d+)*", "#", re.sub(r"\b[A-Z]\w+", "@", text)).lower().split())
+    nameless = re.sub(r"\b[A-Z]\w+", "@", text)
+    return " ".join(re.sub(r"\d+(?:[.,]\d+)*", "#", nameless).lower().split())

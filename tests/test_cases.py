@@ -130,7 +130,7 @@ def _tally(fire: tuple[int, int], quiet: tuple[int, int]) -> Tally:
     ],
 )
 def test_the_gate(fire: tuple[int, int], quiet: tuple[int, int], expected: bool) -> None:
-    """A detector fires on no smaller share of fire than of quiet cases, and on at most half of these."""
+    """It fires on no smaller share of fire than of quiet cases, and on at most half of these."""
     assert passes(_tally(fire, quiet)) is expected
 
 

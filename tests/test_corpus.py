@@ -1,4 +1,4 @@
-"""The generator of mini's corpus: its problems are right, varied and seeded, and nothing held out slips in."""
+"""The generator of mini's corpus: right, varied and seeded, and nothing held out slips in."""
 
 import json
 import re
@@ -11,6 +11,7 @@ import pytest
 from promptfix.mini import heldout, leaks
 from promptfix.mini.corpus import metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
+from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture, asked_phrase, for_training
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
@@ -26,7 +27,7 @@ def _evaluated(step):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_problems_are_right(seed):
-    """Every sum holds, its numbers stand in the text or were computed, and the last one is the answer."""
+    """Every sum holds, every choice is made, and the last sum gives the answer."""
     rng = Random(seed)
     for _ in range(20):
         item = problem(rng)
@@ -36,6 +37,19 @@ def test_problems_are_right(seed):
         assert "|" not in item.text
         if item.steps:
             assert item.steps[-1].endswith(f"= {item.answer}")
+
+
+def test_formulas_compute_and_say_nothing_else():
+    """Arithmetic, comparison and `pick` are known; a formula never runs as a program."""
+    values = {"a": 7, "n": 2}
+    assert formula("a*n+3")(values, Random(0)) == 17
+    assert formula("a/n")(values, Random(0)) == 3.5
+    assert formula("a%n")(values, Random(0)) == 1
+    assert formula("a>n+2")(values, Random(0))
+    assert {formula("pick(4,5,7)")(values, Random(seed)) for seed in range(40)} == {4, 5, 7}
+    for text in ("__import__('os')", "a.n", "a**n", "a!=n", "1 <", "pick()"):
+        with pytest.raises(ValueError, match="formula"):
+            formula(text)
 
 
 def test_every_schema_can_be_told():
@@ -69,6 +83,7 @@ def test_problems_hardly_repeat():
 
 def test_note_wordings_share_no_8_gram_with_shipped_annotations():
     """What mini learns as a note is never worded as an annotation that ships."""
+
     def grams(text, size=8):
         tokens = re.findall(r"[a-z']+|\{\w+\}", text.lower())
         return {tuple(tokens[i : i + size]) for i in range(max(0, len(tokens) - size + 1))}
@@ -94,7 +109,7 @@ def test_a_noted_unit_word_is_computed_with():
 
 
 def test_the_lexicon_marks_one_word_in_every_sentence():
-    """Each word has sentences of both kinds, each with one marked word, and a basic sense that gives no label away."""
+    """Each word has sentences of both kinds with one marked word, and a sense without a label."""
     entries = metaphor.lexicon()
     assert len(entries) >= 450
     for entry in entries:
@@ -115,7 +130,7 @@ def test_metaphor_cases_are_even_and_answer_their_label():
 
 
 def test_a_disguised_word_is_made_up_and_noted():
-    """Its prompt holds the made-up word and the basic sense, and nothing else says what it means."""
+    """Its prompt holds the made-up word and the basic sense."""
     rng = Random(5)
     for _ in range(100):
         item = disguised(rng)
@@ -145,7 +160,14 @@ def test_overlap_counts_number_masked_6_grams():
     assert leaks.overlap("A train leaves the station at noon with many people.", known) == 0
 
 
-@pytest.mark.parametrize(("question", "phrase"), [("How many red marbles does Tom have left?", "red marbles"), ("How much money did she spend?", "money"), ("Who won?", "")])
+@pytest.mark.parametrize(
+    ("question", "phrase"),
+    [
+        ("How many red marbles does Tom have left?", "red marbles"),
+        ("How much money did she spend?", "money"),
+        ("Who won?", ""),
+    ],
+)
 def test_asked_phrase(question, phrase):
     """The words between "how many" and the verb."""
     assert asked_phrase(question) == phrase

@@ -1,4 +1,4 @@
-"""Selection finds what is there and nothing in noise; calibration keeps its budget; answers are asked once."""
+"""Selection finds what is there, calibration keeps its budget, answers are asked once."""
 
 import json
 
@@ -59,7 +59,7 @@ def test_calibration_keeps_harm_within_the_budget():
 
 
 def test_calibration_abstains():
-    """Where annotating harms as often as it helps, or only silence scores, there is no threshold."""
+    """Where annotating harms as often as it helps, or only silence scores, nothing fires."""
     assert calibrate(np.array([2.0, 1.0]), np.array([-1, 1], dtype=np.int8), 500, 0.01) is None
     assert calibrate(np.array([0.0, 0.0]), np.array([1, 1], dtype=np.int8), 500, 0.01) is None
 
@@ -71,7 +71,9 @@ def test_equal_scores_are_never_split():
     assert (found.annotated, found.repaired, found.harmed) == (3, 2, 1)
 
 
-@pytest.mark.parametrize(("harmed", "prompts", "expected"), [(0, 300, 0.00994), (3, 1000, 0.00773), (10, 10, 1.0)])
+@pytest.mark.parametrize(
+    ("harmed", "prompts", "expected"), [(0, 300, 0.00994), (3, 1000, 0.00773), (10, 10, 1.0)]
+)
 def test_harm_bound(harmed, prompts, expected):
     """One-sided 95 % bounds as tabled."""
     assert harm_bound(harmed, prompts) == pytest.approx(expected, abs=2e-4)
@@ -93,7 +95,8 @@ class _Counting:
         del max_tokens, batch
         self.asked += [p.text for p in prompts]
         progress(len(prompts))
-        return [Answer(text=str(len(p.text)), finish_reason="stop", prompt_tokens=1, completion_tokens=1) for p in prompts]
+        fixed = {"finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 1}
+        return [Answer(text=str(len(p.text)), **fixed) for p in prompts]
 
 
 def test_answers_are_asked_once_and_survive_a_torn_file(tmp_path):

@@ -1,4 +1,4 @@
-"""The whole recipe of mini in small: corpus, tokenizer, model, SAE, and a run that goes on where it stopped."""
+"""The whole recipe of mini in small, and a run that goes on where it stopped."""
 
 import json
 import os
@@ -10,11 +10,20 @@ import pytest
 
 from promptfix.mini import chat
 from promptfix.mini.recipe import SMALL, RecipeError, run
-from promptfix.mini.train import Progress, Recipe, build_model, load_state, optimizers, rate, save_state, train
+from promptfix.mini.train import (
+    Progress,
+    Recipe,
+    build_model,
+    load_state,
+    optimizers,
+    rate,
+    save_state,
+    train,
+)
 
 
 def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
-    """One command gives a folder that promptfix loads: model, tokenizer, template and an SAE that fits it."""
+    """One command gives a folder that promptfix loads, with an SAE that fits the model."""
     from promptfix.lens import measure
     from promptfix.network import load_network
     from promptfix.sae import Sae
@@ -22,7 +31,8 @@ def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
     run(tmp_path, None, "small", compiled=False)
     network = load_network(tmp_path / "model")
     sae = Sae.load(tmp_path / "sae", d_in=network.width)
-    health = measure(network, sae, ["Tom has 4 apples and buys 5 more. How many apples does he have?"])
+    prompt = "Tom has 4 apples and buys 5 more. How many apples does he have?"
+    health = measure(network, sae, [prompt])
     assert 0.5 <= health.l0 <= 4 * SMALL.sae.k
     metadata = json.loads((tmp_path / "sae" / "cfg.json").read_text())["metadata"]
     assert metadata["model_name"] == "mini"

@@ -449,7 +449,7 @@ def test_keys(library: Library) -> None:
 
 
 def test_logs_hold_no_texts(url: str, model: Model) -> None:
-    """A line for each request, with ids and seconds; no prompt and no answer, also when it fails."""
+    """A line for each request, with ids and seconds; no prompt or answer, also when it fails."""
     with capture_logs() as lines:
         post(url, chat(GROSS))
         model.broken = ValueError(GROSS)

@@ -89,7 +89,7 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("each", "A machine fills 150 cans every 8 minutes.", None),
     (
         "sense",
-        'Is the word "devoured" used literally or metaphorically in this sentence? She devoured it.',
+        'Is the word "devoured" used literally or metaphorically in this sentence? She devoured.',
         {"word": "devoured", "lemma": "devour", "sense": "to eat food quickly and hungrily"},
     ),
     ("sense", "The news *broke* late. Is the marked word a metaphor?", {"lemma": "break"}),

@@ -8,9 +8,12 @@ from promptfix.tasks import DataError, correct, digest, final, load, tidy
 
 
 def test_math_rows_become_items(tmp_path):
-    """A row with question and answer is a math item; rows whose answer is no number are left out."""
+    """A row with question and answer is a math item; one whose answer is no number is left out."""
     file = tmp_path / "a.jsonl"
-    rows = [{"id": "x", "question": "How many?", "answer": "1,200"}, {"id": "y", "question": "Who?", "answer": "Tom"}]
+    rows = [
+        {"id": "x", "question": "How many?", "answer": "1,200"},
+        {"id": "y", "question": "Who?", "answer": "Tom"},
+    ]
     file.write_text("\n".join(map(json.dumps, rows)))
     (item,) = load(file)
     assert (item.id, item.task, item.gold) == ("x", "math", "1200")
@@ -19,16 +22,26 @@ def test_math_rows_become_items(tmp_path):
 def test_metaphor_rows_become_items(tmp_path):
     """A row with sentence, target and label asks about the target and groups by lemma."""
     file = tmp_path / "m.jsonl"
-    file.write_text(json.dumps({"sentence": "He devoured the book .", "target": "devoured", "lemma": "devour", "label": 1}))
+    row = {
+        "sentence": "He devoured the book .",
+        "target": "devoured",
+        "lemma": "devour",
+        "label": 1,
+    }
+    file.write_text(json.dumps(row))
     (item,) = load(file)
     assert item.gold == "metaphorical"
     assert item.group == "devour"
-    assert item.prompt == 'Is the word "devoured" used literally or metaphorically in this sentence? He devoured the book.'
+    asked = 'Is the word "devoured" used literally or metaphorically in this sentence?'
+    assert item.prompt == f"{asked} He devoured the book."
 
 
-@pytest.mark.parametrize("content", ["", "not json", '{"id": 1}', '{"sentence": "a b", "target": "a", "label": 7}', "[1]"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "not json", '{"id": 1}', '{"sentence": "a b", "target": "a", "label": 7}', "[1]"],
+)
 def test_unusable_data_is_an_error_in_one_sentence(tmp_path, content):
-    """Empty files, broken lines, rows of no known form and impossible labels are a DataError that names the file."""
+    """Empty files, broken lines, unknown forms and labels are a DataError that names the file."""
     file = tmp_path / "bad.jsonl"
     file.write_text(content)
     with pytest.raises(DataError, match="bad"):
@@ -43,7 +56,15 @@ def test_missing_data_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(
     ("answer", "gold", "right"),
-    [("8 - 3 = 5\nAnswer: 5", "5", True), ("Answer: 5\nAnswer: 6", "5", False), ("Answer: 1,200", "1200", True), ("5", "5", False), ("Answer: Literal", "literal", True), ("Answer: 2.50", "2.5", True), ("Answer: metaphorical", "5", False)],
+    [
+        ("8 - 3 = 5\nAnswer: 5", "5", True),
+        ("Answer: 5\nAnswer: 6", "5", False),
+        ("Answer: 1,200", "1200", True),
+        ("5", "5", False),
+        ("Answer: Literal", "literal", True),
+        ("Answer: 2.50", "2.5", True),
+        ("Answer: metaphorical", "5", False),
+    ],
 )
 def test_scoring(answer, gold, right):
     """The last answer counts, numbers compare by value, and an answer that never says is wrong."""
@@ -63,7 +84,8 @@ def test_tidy_closes_the_gaps_of_corpora():
 def test_digest_does_not_depend_on_order(tmp_path):
     """The digest names a set of items."""
     file = tmp_path / "a.jsonl"
-    file.write_text("\n".join(json.dumps({"question": f"q {i}", "answer": str(i), "id": i}) for i in range(3)))
+    rows = [{"question": f"q {i}", "answer": str(i), "id": i} for i in range(3)]
+    file.write_text("\n".join(map(json.dumps, rows)))
     items = load(file)
     assert digest(items) == digest(items[::-1])
     assert digest(items) != digest(items[:2])

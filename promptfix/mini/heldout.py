@@ -1,6 +1,7 @@
-"""Generated items that mini never trains on: held-out stories, and stories that count in the glossary's unit words.
+"""Generated items that mini never trains on: held-out stories and unit-word problems.
 
-They are for mining and measuring. Written as JSONL rows with `id`, `question`, `answer`, as every other math set.
+The latter count in the unit words of the glossary. Both are for mining and measuring. Written as
+JSONL rows with `id`, `question`, `answer`, as every other math set.
 """
 
 from __future__ import annotations
@@ -15,24 +16,73 @@ from promptfix.mini.corpus import words
 from promptfix.mini.corpus.stories import HELD_OUT
 from promptfix.mini.corpus.surface import problem, spin
 
-COUNTS = {"gross": 144, "score": 20, "dozen": 12, "half-dozen": 6, "trio": 3, "quartet": 4, "quintet": 5, "sextet": 6, "pair": 2}
+COUNTS = {
+    "gross": 144,
+    "score": 20,
+    "dozen": 12,
+    "half-dozen": 6,
+    "trio": 3,
+    "quartet": 4,
+    "quintet": 5,
+    "sextet": 6,
+    "pair": 2,
+}
 """Words for a number of things."""
 PARTS = {
-    "fortnight": ("days", 14), "decade": ("years", 10), "century": ("years", 100), "week": ("days", 7), "yard": ("feet", 3), "pound": ("ounces", 16),
-    "gallon": ("quarts", 4), "quart": ("pints", 2), "pint": ("cups", 2), "bushel": ("pecks", 4), "stone": ("pounds", 14), "fathom": ("feet", 6),
-    "nickel": ("cents", 5), "dime": ("cents", 10), "quarter": ("cents", 25), "shilling": ("pence", 12), "guinea": ("shillings", 21), "furlong": ("yards", 220),
-    "hour": ("minutes", 60), "foot": ("inches", 12), "day": ("hours", 24), "year": ("months", 12), "minute": ("seconds", 60),
+    "fortnight": ("days", 14),
+    "decade": ("years", 10),
+    "century": ("years", 100),
+    "week": ("days", 7),
+    "yard": ("feet", 3),
+    "pound": ("ounces", 16),
+    "gallon": ("quarts", 4),
+    "quart": ("pints", 2),
+    "pint": ("cups", 2),
+    "bushel": ("pecks", 4),
+    "stone": ("pounds", 14),
+    "fathom": ("feet", 6),
+    "nickel": ("cents", 5),
+    "dime": ("cents", 10),
+    "quarter": ("cents", 25),
+    "shilling": ("pence", 12),
+    "guinea": ("shillings", 21),
+    "furlong": ("yards", 220),
+    "hour": ("minutes", 60),
+    "foot": ("inches", 12),
+    "day": ("hours", 24),
+    "year": ("months", 12),
+    "minute": ("seconds", 60),
 }
 """Words for a number of smaller units."""
 
 _COUNT_STORIES = [
-    ("{N} (ordered|bought|sold|packed|was given) {n} {unit} of {X}.", "How many {X} (is that|are there|did {N} get)?", "n*u"),
-    ("(The shop|{N}|The school) had {a} {unit} of {X}. {N} (sold|used|gave away) {b} {X}.", "How many {X} (are|were) left?", "u-b"),
-    ("{N} has {a} {unit} of {X} and {b} more in a box.", "How many {X} does {N} have( in all|)?", "u+b"),
+    (
+        "{N} (ordered|bought|sold|packed|was given) {n} {unit} of {X}.",
+        "How many {X} (is that|are there|did {N} get)?",
+        "n*u",
+    ),
+    (
+        "(The shop|{N}|The school) had {a} {unit} of {X}. {N} (sold|used|gave away) {b} {X}.",
+        "How many {X} (are|were) left?",
+        "u-b",
+    ),
+    (
+        "{N} has {a} {unit} of {X} and {b} more in a box.",
+        "How many {X} does {N} have( in all|)?",
+        "u+b",
+    ),
 ]
 _PART_STORIES = [
-    ("{N} (bought|needs|has|found) {n} {unit} (for the trip|yesterday|at home|).", "How many {part} is that?", "n*u"),
-    ("{N} had {a} {unit}. (Then |){b} {part} were (used up|taken away|gone).", "How many {part} (are|were) left?", "u-b"),
+    (
+        "{N} (bought|needs|has|found) {n} {unit} (for the trip|yesterday|at home|).",
+        "How many {part} is that?",
+        "n*u",
+    ),
+    (
+        "{N} had {a} {unit}. (Then |){b} {part} were (used up|taken away|gone).",
+        "How many {part} (are|were) left?",
+        "u-b",
+    ),
     ("{N} had {a} {unit} and {b} {part}.", "How many {part} is that( in all|)?", "u+b"),
 ]
 
@@ -60,15 +110,26 @@ def _unit_word(rng: Random) -> dict[str, Any]:
     n, b = rng.randint(2, 9), rng.randint(1, value - 1)
     several = formula == "n*u"
     unit = words.plural(word) if several and not counted and word != "foot" else word
-    slots = {"N": rng.choice(words.FEMALE + words.MALE), "n": n, "a": rng.choice(["one", "1"]), "b": b, "unit": unit.replace("centurys", "centuries"), "part": part, "X": words.plural(rng.choice(words.THINGS))}
-    text = " ".join(f"{spin(story, rng)} {spin(ask, rng)}".format(**slots).replace(" .", ".").split())
+    slots = {
+        "N": rng.choice(words.FEMALE + words.MALE),
+        "n": n,
+        "a": rng.choice(["one", "1"]),
+        "b": b,
+        "unit": unit.replace("centurys", "centuries"),
+        "part": part,
+        "X": words.plural(rng.choice(words.THINGS)),
+    }
+    told = f"{spin(story, rng)} {spin(ask, rng)}".format(**slots)
+    text = " ".join(told.replace(" .", ".").split())
     row = {"question": text, "word": word, "value": value, "formula": formula, "n": n, "b": b}
     return row | {"answer": str(answer_with(row, value))}
 
 
 def answer_with(row: Mapping[str, Any], value: int) -> int:
     """The answer to a unit-word problem if its word were worth `value`."""
-    return {"n*u": row["n"] * value, "u-b": value - row["b"], "u+b": value + row["b"]}[row["formula"]]
+    return {"n*u": row["n"] * value, "u-b": value - row["b"], "u+b": value + row["b"]}[
+        row["formula"]
+    ]
 
 
 def write(path: Path, count: int, seed: int) -> None:

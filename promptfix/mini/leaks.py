@@ -1,7 +1,7 @@
-"""Does training text overlap with test items? Number-masked 6-grams, as a program, so that it can be checked.
+"""Does training text overlap with test items? Number-masked 6-grams.
 
-An item leaks if at least half of its 6-grams occur in what is compared with it. Such items are dropped from the
-test sets by the evaluation scripts, and counted.
+An item leaks if at least half of its 6-grams occur in what is compared with it. Such items are
+dropped from the test sets by the evaluation scripts, and counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WORD = re.compile(r"\d+|[a-z]+(?:'[a-z]+)?")
 
 
 def ngrams(text: str) -> set[tuple[str, ...]]:
-    """The 6-grams of a text in lower case with every number replaced by `#`; a shorter text is one gram."""
+    """The 6-grams of a text in lower case, numbers replaced by `#`; a shorter text is one gram."""
     tokens = ["#" if word[0].isdigit() else word for word in _WORD.findall(text.lower())]
     return {tuple(tokens[i : i + N]) for i in range(max(1, len(tokens) - N + 1))}
 

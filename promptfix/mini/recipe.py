@@ -1,7 +1,7 @@
 """The whole recipe of `mini`: corpus, tokenizer, model, SAE. `promptfix mini train` calls `run`.
 
-Each stage is skipped when its result is there, and the model's training goes on from its last checkpoint, so the same
-command resumes an interrupted run.
+Each stage is skipped when its result is there, and the model's training goes on from its last
+checkpoint, so the same command resumes an interrupted run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,18 @@ class Preset:
 FULL = Preset(Recipe(), SaePlan(layer=3, width=4096, k=40))
 """What the shipped weights are made with."""
 SMALL = Preset(
-    Recipe(width=32, layers=2, heads=2, feed_forward=64, vocabulary=512, context=512, tokens=30_000, batch_tokens=2048, shard_documents=400, warmup_steps=5),
+    Recipe(
+        width=32,
+        layers=2,
+        heads=2,
+        feed_forward=64,
+        vocabulary=512,
+        context=512,
+        tokens=30_000,
+        batch_tokens=2048,
+        shard_documents=400,
+        warmup_steps=5,
+    ),
     SaePlan(layer=0, width=64, k=4, samples=16_384, batch=512, buffer=4096),
 )
 """Runs in under a minute; for the tests and for a first look."""
@@ -42,33 +53,52 @@ class RecipeError(PromptfixError):
     """The recipe cannot be run as asked."""
 
 
-def run(folder: Path, data: Path | None, preset: str = "full", *, compiled: bool | None = None) -> Path:
-    """Make `folder`/model and `folder`/sae. Raises RecipeError for an unknown preset or a wrong data folder."""
+def run(
+    folder: Path, data: Path | None, preset: str = "full", *, compiled: bool | None = None
+) -> Path:
+    """Make `folder`/model and `folder`/sae.
+
+    Raises RecipeError for an unknown preset or a wrong data folder.
+    """
     if preset not in PRESETS:
         raise RecipeError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
     if data is not None and not (data / "text").is_dir():
-        raise RecipeError(f"{data} has no folder `text`; name the folder of the data sets, or none for generated text alone")
+        raise RecipeError(
+            f"{data} has no folder `text`; name the folder of the data sets, or none for generated "
+            "text alone"
+        )
     chosen = PRESETS[preset]
     if not (folder / "model" / "model.safetensors").exists():
-        train(chosen.model, folder, data, compiled=preset == "full" if compiled is None else compiled)
+        train(
+            chosen.model, folder, data, compiled=preset == "full" if compiled is None else compiled
+        )
     if not (folder / "sae" / "sae_weights.safetensors").exists():
         add_sae(folder, data, chosen)
     return folder
 
 
-def add_sae(folder: Path, data: Path | None, preset: Preset, out: Path | None = None) -> dict[str, Any]:
+def add_sae(
+    folder: Path, data: Path | None, preset: Preset, out: Path | None = None
+) -> dict[str, Any]:
     """Train the SAE for `folder`/model into `out` (default `folder`/sae)."""
     from promptfix.network import load_network
-    from promptfix.training.sae import train_sae
+    from promptfix.training.sae import About, train_sae
 
     network = load_network(folder / "model")
     special = frozenset(range(len(chat.SPECIALS)))
     turns = tokenised(network.tokenizer, data, preset.model.seed + 5_000_011)
-    digest = sha256(repr((asdict(preset.model), data is not None)).encode()).hexdigest()
-    return train_sae(network, folder / "model", turns, preset.sae, out or folder / "sae", name="mini", special=special, data_digest=digest)
+    about = About(
+        name="mini",
+        model_folder=folder / "model",
+        special=special,
+        data_digest=sha256(repr((asdict(preset.model), data is not None)).encode()).hexdigest(),
+    )
+    return train_sae(network, turns, preset.sae, out or folder / "sae", about)
 
 
-def tokenised(tokenizer: Any, data: Path | None, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+def tokenised(
+    tokenizer: Any, data: Path | None, seed: int
+) -> Iterator[tuple[list[int], list[int]]]:
     """(head, reply) token ids of the mixture's documents, without end."""
     stream = Mixture(data).stream(seed)
     while True:

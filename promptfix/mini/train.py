@@ -1,7 +1,7 @@
-"""Train `mini` from scratch: shards of the mixture, a Llama, Muon for the matrices and AdamW for the rest.
+"""Train `mini` from scratch: a Llama on shards of the mixture, Muon for its matrices, else AdamW.
 
-Resumable: the state after every checkpoint is a folder of safetensors and JSON; the stream of batches is a function of
-the seed, so a resumed run goes on where it stopped. Muon: Jordan et al. 2024; here torch.optim.Muon.
+Resumable: a checkpoint is one safetensors file, and the stream of batches is a function of the
+seed, so a resumed run goes on where it stopped. Muon: Jordan et al. 2024; here torch.optim.Muon.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -52,53 +53,75 @@ class Recipe:
 
 
 BUCKET = 16
+"""Lengths are rounded up to a multiple of this, so that a compiled model sees few shapes."""
 
 
-def make_shard(recipe: Recipe, data: str | None, tokenizer_file: str, index: int, path: str) -> None:
-    """Tokenise one shard of documents into `path` (npz: ids, offsets, heads). Runs in a worker process."""
+def make_shard(
+    recipe: Recipe, data: str | None, tokenizer_file: str, index: int, path: str
+) -> None:
+    """Tokenise one shard of documents into `path`; runs in a worker process.
+
+    The file is an npz: ids (all tokens), offsets (documents + 1), heads (tokens before the reply).
+    """
     from tokenizers import Tokenizer
 
     os.nice(5)
     tokenizer = Tokenizer.from_file(tokenizer_file)
     stream = Mixture(Path(data) if data else None).stream(recipe.seed * 100_003 + index)
-    pairs = [chat.render(doc.prompt, doc.reply) for doc, _ in zip(stream, range(recipe.shard_documents), strict=False)]
+    pairs = [chat.render(doc.prompt, doc.reply) for doc in islice(stream, recipe.shard_documents)]
     heads = tokenizer.encode_batch([h for h, _ in pairs], add_special_tokens=False)
     replies = tokenizer.encode_batch([r for _, r in pairs], add_special_tokens=False)
-    rows = [(h.ids, (h.ids + r.ids)[: recipe.context]) for h, r in zip(heads, replies, strict=True)]
-    offsets = np.cumsum([0] + [len(ids) for _, ids in rows])
-    temporary = path + ".tmp.npz"
-    np.savez(temporary, ids=np.concatenate([np.array(ids, dtype=np.uint16) for _, ids in rows]), offsets=offsets, heads=np.array([len(h) for h, _ in rows]))
-    os.replace(temporary, path)
+    rows = [(h.ids + r.ids)[: recipe.context] for h, r in zip(heads, replies, strict=True)]
+    temporary = Path(path + ".tmp.npz")
+    np.savez(
+        temporary,
+        ids=np.concatenate([np.array(ids, dtype=np.uint16) for ids in rows]),
+        offsets=np.cumsum([0] + [len(ids) for ids in rows]),
+        heads=np.array([len(head.ids) for head in heads]),
+    )
+    temporary.replace(path)
 
 
 def batches(shard: Path, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of similar length from one shard: ids (B, T) and the flat positions whose next token is learnt."""
+    """Batches of similar length from one shard.
+
+    Yields ids (B, T) and the flat positions whose next token is learnt (at most B * T).
+    """
     with np.load(shard) as file:
         ids, offsets, heads = file["ids"], file["offsets"], file["heads"]
     rng = Random(seed)
     draw = np.random.default_rng(seed)
-    lengths = np.diff(offsets)
-    order = sorted(range(len(lengths)), key=lambda i: (-(-int(lengths[i]) // BUCKET), rng.random()))
+    sizes = [_rounded(int(length)) for length in np.diff(offsets)]
+    order = sorted(range(len(sizes)), key=lambda i: (sizes[i], rng.random()))
     groups: list[list[int]] = [[]]
     for i in order:
-        size = -(-int(lengths[i]) // BUCKET) * BUCKET
+        size = sizes[i]
         if groups[-1] and (len(groups[-1]) + 1) * size > recipe.batch_tokens:
             groups.append([])
         groups[-1].append(i)
     rng.shuffle(groups)
     for group in groups:
-        yield _batch(group, ids, offsets, heads, recipe.prompt_share, draw)
+        rows = [(ids[offsets[i] : offsets[i + 1]], int(heads[i])) for i in group]
+        yield _batch(rows, recipe.prompt_share, draw)
 
 
-def _batch(group: list[int], ids: Any, offsets: Any, heads: Any, share: float, draw: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    width = -(-max(int(offsets[i + 1] - offsets[i]) for i in group) // BUCKET) * BUCKET
-    block = np.zeros((len(group), width), dtype=np.int64)
-    learnt = np.zeros((len(group), width), dtype=bool)
-    for row, i in enumerate(group):
-        length, head = int(offsets[i + 1] - offsets[i]), int(heads[i])
-        block[row, :length] = ids[offsets[i] : offsets[i + 1]]
+def _rounded(length: int) -> int:
+    return -(-length // BUCKET) * BUCKET
+
+
+def _batch(
+    rows: list[tuple[Any, int]], share: float, draw: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad documents, each (ids, tokens before the reply), and draw what of them is learnt."""
+    width = _rounded(max(len(ids) for ids, _ in rows))
+    block = np.zeros((len(rows), width), dtype=np.int64)
+    learnt = np.zeros((len(rows), width), dtype=bool)
+    for row, (ids, head) in enumerate(rows):
+        length = len(ids)
+        block[row, :length] = ids
         learnt[row, : head - 1] = draw.random(max(head - 1, 0)) < share
-        learnt[row, head - 1 : length - 1] = True if head > 1 else draw.random(length - head) < 2 * share
+        reply = slice(head - 1, length - 1)
+        learnt[row, reply] = True if head > 1 else draw.random(length - head) < 2 * share
     return torch.from_numpy(block), torch.from_numpy(np.flatnonzero(learnt))
 
 
@@ -106,7 +129,8 @@ class Shards:
     """The shards on disk, each made a little before it is needed."""
 
     def __init__(self, recipe: Recipe, data: Path | None, folder: Path) -> None:
-        self._make = partial(make_shard, recipe, str(data) if data else None, str(folder / "model" / "tokenizer.json"))
+        tokenizer = str(folder / "model" / "tokenizer.json")
+        self._make = partial(make_shard, recipe, str(data) if data else None, tokenizer)
         self._folder = folder / "shards"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._pool = ProcessPoolExecutor(1)
@@ -116,15 +140,18 @@ class Shards:
         """The file of shard `index`, waiting for it if need be; the next one is begun."""
         for wanted in (index, index + 1):
             if wanted not in self._pending and not self._file(wanted).exists():
-                self._pending[wanted] = self._pool.submit(self._make, wanted, str(self._file(wanted)))
+                path = str(self._file(wanted))
+                self._pending[wanted] = self._pool.submit(self._make, wanted, path)
         if index in self._pending:
             self._pending.pop(index).result()
         return self._file(index)
 
     def drop(self, index: int) -> None:
+        """Delete the file of shard `index`."""
         self._file(index).unlink(missing_ok=True)
 
     def close(self) -> None:
+        """Stop making shards."""
         self._pool.shutdown(cancel_futures=True)
 
     def _file(self, index: int) -> Path:
@@ -136,20 +163,32 @@ def build_model(recipe: Recipe) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(recipe.seed)
-    config = LlamaConfig(
-        vocab_size=recipe.vocabulary, hidden_size=recipe.width, intermediate_size=recipe.feed_forward, num_hidden_layers=recipe.layers,
-        num_attention_heads=recipe.heads, num_key_value_heads=recipe.heads, max_position_embeddings=recipe.context, tie_word_embeddings=True,
-        bos_token_id=1, eos_token_id=0, pad_token_id=0, attn_implementation="eager",
-    )
-    return LlamaForCausalLM(config)
+    shape: dict[str, Any] = {
+        "vocab_size": recipe.vocabulary,
+        "hidden_size": recipe.width,
+        "intermediate_size": recipe.feed_forward,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.heads,
+        "max_position_embeddings": recipe.context,
+        "tie_word_embeddings": True,
+        "bos_token_id": 1,
+        "eos_token_id": 0,
+        "pad_token_id": 0,
+        "attn_implementation": "eager",
+    }
+    return LlamaForCausalLM(LlamaConfig(**shape))
 
 
 def optimizers(model: Any, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
     inside = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
-    muon = torch.optim.Muon(inside, lr=recipe.muon_rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original")
-    return [muon, torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)]
+    muon = torch.optim.Muon(
+        inside, lr=recipe.muon_rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original"
+    )
+    adam = torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    return [muon, adam]
 
 
 def rate(done: int, step: int, recipe: Recipe) -> float:
@@ -169,15 +208,20 @@ class Progress:
     seconds: float = 0.0
 
 
-def save_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer], progress: Progress) -> None:
-    """Write model, optimisers and progress so that a crash leaves either the old state or the new."""
-    tensors = {f"model.{k}": v.detach().clone() for k, v in model.state_dict().items() if k != "lm_head.weight"}
+def save_state(
+    folder: Path, model: Any, optims: list[torch.optim.Optimizer], progress: Progress
+) -> None:
+    """Write model, optimisers and progress; a crash leaves either the old state or the new."""
+    tied = "lm_head.weight"
+    weights = {f"model.{k}": v for k, v in model.state_dict().items() if k != tied}
+    tensors = {name: tensor.detach().clone() for name, tensor in weights.items()}
     for n, optim in enumerate(optims):
         for i, state in optim.state_dict()["state"].items():
-            tensors |= {f"optim.{n}.{i}.{k}": torch.as_tensor(v).detach().clone() for k, v in state.items()}
+            for name, value in state.items():
+                tensors[f"optim.{n}.{i}.{name}"] = torch.as_tensor(value).detach().clone()
     temporary = folder / "state.safetensors.tmp"
     save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
-    os.replace(temporary, folder / "state.safetensors")
+    temporary.replace(folder / "state.safetensors")
 
 
 def load_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer]) -> Progress:
@@ -188,7 +232,8 @@ def load_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer]) ->
     if not path.exists():
         return Progress()
     tensors = load_file(path)
-    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")}, strict=False)
+    weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+    model.load_state_dict(weights, strict=False)
     for n, optim in enumerate(optims):
         states: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
@@ -200,56 +245,90 @@ def load_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer]) ->
         return Progress(**json.loads(file.metadata()["progress"]))
 
 
-def train(recipe: Recipe, folder: Path, data: Path | None, *, compiled: bool = True, log_every: int = 20, save_every: int = 300) -> None:
-    """Train into `folder`/model, going on from `folder`/state.safetensors if it is there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model").mkdir(exist_ok=True)
+def train(
+    recipe: Recipe,
+    folder: Path,
+    data: Path | None,
+    *,
+    compiled: bool = True,
+    log_every: int = 20,
+    save_every: int = 300,
+) -> None:
+    """Train into `folder`/model, going on from `folder`/state.safetensors if it is there.
+
+    Raises FloatingPointError when the loss is no longer a number.
+    """
+    (folder / "model").mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if not (folder / "model" / "tokenizer.json").exists():
-        stream = Mixture(data).stream(recipe.seed + 77)
-        documents = [f"{d.prompt or ''} {d.reply}" for d, _ in zip(stream, range(min(60_000, recipe.tokens // 50 + 2000)), strict=False)]
-        chat.train_tokenizer(documents, recipe.vocabulary, folder / "model", recipe.context)
+        _make_tokenizer(recipe, folder, data)
     model = build_model(recipe).to(device)
     optims = optimizers(model, recipe)
     progress = load_state(folder, model, optims)
-    loss_of = torch.compile(partial(loss, model, device), dynamic=True) if compiled else partial(loss, model, device)
+    loss_of = partial(loss, model, device)
+    compiled_loss = torch.compile(loss_of, dynamic=True) if compiled else loss_of
     shards = Shards(recipe, data, folder)
-    began, recent = time.monotonic() - progress.seconds, []
-    while progress.tokens < recipe.tokens:
-        path = shards.path(progress.shard)
-        for n, (ids, learnt) in enumerate(batches(path, recipe, recipe.seed + 31 * progress.shard)):
-            if n < progress.batch:
-                continue
-            value = _step(loss_of, optims, ids.to(device), learnt.to(device), rate(progress.tokens, progress.step, recipe), recipe)
-            recent.append(value)
-            progress.step += 1
-            progress.batch = n + 1
-            progress.tokens += int((ids != 0).sum())
-            progress.seconds = time.monotonic() - began
-            if progress.step % log_every == 0:
-                _log(progress, recipe, recent)
-                recent.clear()
-            if progress.step % save_every == 0:
-                save_state(folder, model, optims, progress)
-            if progress.tokens >= recipe.tokens:
-                break
-        else:
-            shards.drop(progress.shard)
-            progress.shard, progress.batch = progress.shard + 1, 0
+    began, recent = time.monotonic() - progress.seconds, list[float]()
+    for ids, learnt in _remaining(shards, recipe, progress):
+        factor = rate(progress.tokens, progress.step, recipe)
+        at = ids.to(device), learnt.to(device)
+        recent.append(_step(compiled_loss, optims, *at, factor, recipe))
+        progress.step += 1
+        progress.tokens += int((ids != 0).sum())
+        progress.seconds = time.monotonic() - began
+        if progress.step % log_every == 0:
+            _log(progress, recipe, recent)
+            recent.clear()
+        if progress.step % save_every == 0:
+            save_state(folder, model, optims, progress)
     shards.close()
     save_state(folder, model, optims, progress)
     model.to(torch.bfloat16).save_pretrained(folder / "model")
 
 
+def _make_tokenizer(recipe: Recipe, folder: Path, data: Path | None) -> None:
+    stream = Mixture(data).stream(recipe.seed + 77)
+    count = min(60_000, recipe.tokens // 50 + 2000)
+    documents = [f"{d.prompt or ''} {d.reply}" for d in islice(stream, count)]
+    chat.train_tokenizer(documents, recipe.vocabulary, folder / "model", recipe.context)
+
+
+def _remaining(
+    shards: Shards, recipe: Recipe, progress: Progress
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The batches (as `batches` yields them) from `progress` on until `recipe.tokens` are learnt.
+
+    Keeps `progress.shard` and `progress.batch`; the caller counts the tokens.
+    """
+    while progress.tokens < recipe.tokens:
+        path = shards.path(progress.shard)
+        whole_shard = batches(path, recipe, recipe.seed + 31 * progress.shard)
+        for batch in islice(whole_shard, progress.batch, None):
+            progress.batch += 1
+            yield batch
+            if progress.tokens >= recipe.tokens:
+                return
+        shards.drop(progress.shard)
+        progress.shard, progress.batch = progress.shard + 1, 0
+
+
 def loss(model: Any, device: str, ids: torch.Tensor, learnt: torch.Tensor) -> torch.Tensor:
-    """Mean next-token loss at the flat positions `learnt` of `ids` (B, T); the head sees only those."""
+    """Mean next-token loss (nats) at the flat positions `learnt` of `ids` (B, T)."""
     with torch.autocast(device, dtype=torch.bfloat16):
         hidden = model.model(ids, use_cache=False).last_hidden_state
         logits = model.lm_head(hidden.flatten(0, 1)[learnt])
     return F.cross_entropy(logits.float(), ids.flatten()[learnt + 1])
 
 
-def _step(loss_of: Any, optims: list[torch.optim.Optimizer], ids: torch.Tensor, learnt: torch.Tensor, factor: float, recipe: Recipe) -> float:
+def _step(
+    loss_of: Any,
+    optims: list[torch.optim.Optimizer],
+    ids: torch.Tensor,
+    learnt: torch.Tensor,
+    factor: float,
+    recipe: Recipe,
+) -> float:
+    """One step of the optimisers at `factor` of their rates; returns the loss before it."""
     value = loss_of(ids, learnt)
     value.backward()
     for optim, base in zip(optims, (recipe.muon_rate, recipe.adam_rate), strict=True):
@@ -263,7 +342,15 @@ def _log(progress: Progress, recipe: Recipe, recent: list[float]) -> None:
     speed = progress.tokens / max(progress.seconds, 1e-9)
     left = (recipe.tokens - progress.tokens) / max(speed, 1e-9)
     mean = sum(recent) / max(len(recent), 1)
-    line = {"step": progress.step, "tokens": progress.tokens, "loss": round(mean, 4), "tokens_per_second": round(speed), "minutes_left": round(left / 60, 1)}
+    line = {
+        "step": progress.step,
+        "tokens": progress.tokens,
+        "loss": round(mean, 4),
+        "tokens_per_second": round(speed),
+        "minutes_left": round(left / 60, 1),
+    }
     if not math.isfinite(mean):
-        raise FloatingPointError(f"the loss is {mean} at step {progress.step}: lower the learning rates")
+        raise FloatingPointError(
+            f"the loss is {mean} at step {progress.step}: lower the learning rates"
+        )
     print(json.dumps(line), flush=True)

@@ -1,4 +1,7 @@
-"""Where does a detector fire, and how much harm is left? Decided on prompts that selection did not see."""
+"""Where does a detector fire, and how much harm is left?
+
+Decided on prompts that selection did not see.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,13 @@ class Calibrated:
 
     @property
     def p_value(self) -> float:
-        """One-sided sign test: the chance of so many repairs if repairing and harming were equally likely."""
+        """One-sided sign test: the chance of so many repairs if harm were as likely as repair."""
         from scipy.stats import binomtest
 
         changed = self.repaired + self.harmed
-        return float(binomtest(self.repaired, changed, alternative="greater").pvalue) if changed else 1.0
+        if not changed:
+            return 1.0
+        return float(binomtest(self.repaired, changed, alternative="greater").pvalue)
 
 
 def harm_bound(harmed: int, prompts: int) -> float:
@@ -38,11 +43,14 @@ def harm_bound(harmed: int, prompts: int) -> float:
     return 1.0 if harmed >= prompts else float(beta.ppf(CONFIDENCE, harmed + 1, prompts - harmed))
 
 
-def calibrate(scores: npt.NDArray[np.float64], uplift: npt.NDArray[np.int8], prompts: int, budget: float) -> Calibrated | None:
+def calibrate(
+    scores: npt.NDArray[np.float64], uplift: npt.NDArray[np.int8], prompts: int, budget: float
+) -> Calibrated | None:
     """Choose the threshold with the largest net repair whose harm bound stays within `budget`.
 
-    `scores` and `uplift` are those of the prompts that can be annotated; `prompts` counts all. A threshold is above 0,
-    so that silence never fires. None if no threshold repairs more than it harms.
+    `scores` and `uplift` are those of the prompts that can be annotated; `prompts` counts all. A
+    threshold is above 0, so that silence never fires. None if no threshold repairs more than it
+    harms.
     """
     order = np.argsort(-scores, kind="stable")
     ranked, change = scores[order], uplift[order]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,25 @@ from promptfix.tasks import Item, correct
 
 Ints = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
+Progress: TypeAlias = Callable[[int], object]
+"""Told how many more prompts are answered."""
+
+
+def _silent(_done: int) -> None:
+    """Report nothing."""
 
 
 class Answerer(Protocol):
     """Answers many prompts greedily, each as if it had been asked alone."""
 
-    def answer_many(self, prompts: Sequence[Prompt], *, max_tokens: int, batch: int, progress: Callable[[int], object]) -> list[Answer]:
+    def answer_many(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        batch: int,
+        progress: Callable[[int], object],
+    ) -> list[Answer]:
         """Answer in the order of the prompts."""
         ...
 
@@ -33,7 +46,8 @@ class Answerer(Protocol):
 class AnswerCache:
     """Greedy answers of one model, kept in a JSONL file by the hash of what was asked.
 
-    Appended to as answers come, so that an interrupted run loses one chunk at most; a torn last line is ignored.
+    Appended to as answers come, so that an interrupted run loses one chunk at most; a torn last
+    line is ignored.
     """
 
     CHUNK = 512
@@ -45,7 +59,7 @@ class AnswerCache:
         if path is not None and path.exists():
             self._known = dict(_readable(path))
 
-    def answers(self, prompts: Sequence[str], progress: Callable[[int], object] = lambda _: None) -> list[str]:
+    def answers(self, prompts: Sequence[str], progress: Progress = _silent) -> list[str]:
         """The model's answers, in order; only what is not known yet is asked."""
         missing = sorted({p for p in prompts if self._key(p) not in self._known}, key=len)
         progress(len(prompts) - len(missing))
@@ -53,8 +67,13 @@ class AnswerCache:
             self._ask(missing[first : first + self.CHUNK], progress)
         return [self._known[self._key(p)] for p in prompts]
 
-    def _ask(self, chunk: Sequence[str], progress: Callable[[int], object]) -> None:
-        said = self._model.answer_many([Prompt(text=p) for p in chunk], max_tokens=self._max_tokens, batch=64, progress=progress)
+    def _ask(self, chunk: Sequence[str], progress: Progress) -> None:
+        said = self._model.answer_many(
+            [Prompt(text=p) for p in chunk],
+            max_tokens=self._max_tokens,
+            batch=64,
+            progress=progress,
+        )
         fresh = {self._key(p): a.text for p, a in zip(chunk, said, strict=True)}
         self._known |= fresh
         if self._path is not None:
@@ -86,7 +105,7 @@ class Outcomes:
     fillable: Mapping[str, Bools]
     """Annotation id -> [items]: whether its slots could be filled."""
     noted: Mapping[str, Bools]
-    """Annotation id -> [items]: whether the answer with the note is right; as `plain` where it cannot be made."""
+    """Annotation id -> [items]: whether the noted answer is right; `plain` where there is none."""
 
     def uplift(self, annotation: str) -> Ints:
         """[items]: 1 turned right, -1 turned wrong, 0 otherwise."""
@@ -100,20 +119,31 @@ def annotate(text: str, annotation: Annotation, library: Library) -> str | None:
     return None if words is None else text + words
 
 
-def measure(items: Sequence[Item], annotations: Sequence[Annotation], library: Library, cache: AnswerCache, progress: Callable[[int], object] = lambda _: None) -> Outcomes:
-    """Answer everything and score it."""
-    texts = {a.id: [annotate(i.prompt, a, library) if a.task == i.task else None for i in items] for a in annotations}
-    plain = _score(items, [i.prompt for i in items], cache, progress)
-    fillable, noted = {}, {}
-    for name, row in texts.items():
-        can = np.array([text is not None for text in row], dtype=np.bool_)
+def measure(
+    items: Sequence[Item],
+    annotations: Sequence[Annotation],
+    library: Library,
+    cache: AnswerCache,
+    progress: Progress = _silent,
+) -> Outcomes:
+    """Answer everything and score it. Raises as answering does."""
+
+    def score(some: Sequence[Item], prompts: Sequence[str]) -> Bools:
+        said = cache.answers(prompts, progress)
+        right = [correct(answer, item.gold) for answer, item in zip(said, some, strict=True)]
+        return np.array(right, dtype=np.bool_)
+
+    plain = score(items, [item.prompt for item in items])
+    fillable: dict[str, Bools] = {}
+    noted: dict[str, Bools] = {}
+    for annotation in annotations:
+        texts = [
+            annotate(item.prompt, annotation, library) if annotation.task == item.task else None
+            for item in items
+        ]
+        can = np.array([text is not None for text in texts], dtype=np.bool_)
+        chosen = [item for item, text in zip(items, texts, strict=True) if text is not None]
         result = plain.copy()
-        chosen = [i for i, ok in zip(items, can, strict=True) if ok]
-        result[can] = _score(chosen, [t for t in row if t is not None], cache, progress)
-        fillable[name], noted[name] = can, result
+        result[can] = score(chosen, [text for text in texts if text is not None])
+        fillable[annotation.id], noted[annotation.id] = can, result
     return Outcomes(plain, fillable, noted)
-
-
-def _score(items: Sequence[Item], prompts: Sequence[str], cache: AnswerCache, progress: Callable[[int], object]) -> Bools:
-    said = cache.answers(prompts, progress)
-    return np.array([correct(a, i.gold) for a, i in zip(said, items, strict=True)], dtype=np.bool_)

@@ -1,8 +1,9 @@
 """Which few features predict that an annotation repairs a prompt?
 
-A screen by correlation with false-discovery control (Benjamini and Hochberg 1995), then a forward choice of at most
-`MAX_FEATURES` by cross-validated likelihood of a ridge logistic regression. Columns are (feature, place) pairs: the
-peak on the user's tokens, or the value at the read-out. Pure numpy; knows nothing of models.
+A screen by correlation with false-discovery control (Benjamini and Hochberg 1995), then a forward
+choice of at most `MAX_FEATURES` by cross-validated likelihood of a ridge logistic regression.
+Columns are (feature, place) pairs: the peak on the user's tokens, or the value at the read-out.
+Pure numpy; knows nothing of models.
 """
 
 from __future__ import annotations
@@ -50,8 +51,10 @@ def fold_of(group: str, folds: int = FOLDS, salt: str = "") -> int:
     return int.from_bytes(sha256(f"{salt}{group}".encode()).digest()[:4], "big") % folds
 
 
-def choose(x: npt.NDArray[np.float32], y: Bools, groups: Sequence[str], limit: int = 4) -> Choice | None:
-    """Choose columns of x [prompts, columns] that predict y [prompts]; None if none passes the screen."""
+def choose(
+    x: npt.NDArray[np.float32], y: Bools, groups: Sequence[str], limit: int = 4
+) -> Choice | None:
+    """Choose columns of x [prompts, columns] that predict y [prompts]; None if none passes."""
     passed = screen(x, y)
     if not len(passed):
         return None
@@ -63,11 +66,15 @@ def choose(x: npt.NDArray[np.float32], y: Bools, groups: Sequence[str], limit: i
         return None
     columns = [int(c) for c, _ in picked]
     weights = _fit((small / scale)[:, columns], y)[1:] / scale[columns]
-    return Choice(tuple(int(passed[c]) for c in columns), tuple(float(w) for w in weights), picked[-1][1], len(passed))
+    chosen = tuple(int(passed[c]) for c in columns)
+    return Choice(chosen, tuple(float(w) for w in weights), picked[-1][1], len(passed))
 
 
 def screen(x: npt.NDArray[np.float32], y: Bools) -> Ints:
-    """The columns whose correlation with y survives false-discovery control, strongest first, at most `SCREENED`."""
+    """The columns whose correlation with y survives false-discovery control.
+
+    Strongest first, at most `SCREENED`.
+    """
     from scipy.stats import norm
 
     alive = np.flatnonzero((x > 0).sum(0) >= 8)
@@ -90,7 +97,8 @@ def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, fl
     best = 0.0
     while len(picked) < limit:
         chosen = [c for c, _ in picked]
-        gains = [(_held_out(x[:, [*chosen, c]], y, folds), c) for c in range(x.shape[1]) if c not in chosen]
+        rest = [c for c in range(x.shape[1]) if c not in chosen]
+        gains = [(_held_out(x[:, [*chosen, c]], y, folds), c) for c in rest]
         if not gains or max(gains)[0] < best + LEAST_GAIN:
             break
         best, column = max(gains)

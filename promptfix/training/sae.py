@@ -1,8 +1,9 @@
 """Train an SAE on the residual stream of a Hugging Face model, with sae-lens' trainer.
 
-The activations are those that promptfix looks at when it runs: the same chat template, no template tokens but the
-read-out, plus the tokens of replies. BatchTopK (Bussmann et al. 2024) is trained and saved as JumpReLU; its threshold,
-which training leaves as a moving average, is set anew at the end, so that the mean number of active features is `k`.
+The activations are those that promptfix looks at when it runs: the same chat template, no template
+tokens but the read-out, plus the tokens of replies. BatchTopK (Bussmann et al. 2024) is trained and
+saved as JumpReLU; its threshold, which training leaves as a moving average, is set anew at the end,
+so that the mean number of active features is `k`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -22,6 +23,9 @@ from promptfix.hooks import Tap
 from promptfix.lens import model_sha256, template_sha256
 from promptfix.network import Network
 from promptfix.saefile import CONFIG, WEIGHTS
+
+Turn: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""(head, reply): the token ids of one document; the head's last token is the read-out."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,12 @@ class SaePlan:
 class Activations:
     """An endless iterator of shuffled residual-stream vectors (batch, d_in), float32.
 
-    `turns` are (head, reply) token ids of one document each; the head's last token is the read-out.
     Template tokens are left out, since nothing is matched there when promptfix runs.
     """
 
-    def __init__(self, network: Network, turns: Iterator[tuple[Sequence[int], Sequence[int]]], plan: SaePlan, special: frozenset[int]) -> None:
+    def __init__(
+        self, network: Network, turns: Iterator[Turn], plan: SaePlan, special: frozenset[int]
+    ) -> None:
         self._network, self._turns, self._plan, self._special = network, turns, plan, special
         self._tap = Tap(network.model, f"model.layers.{plan.layer}")
         self._generator = torch.Generator().manual_seed(plan.seed)
@@ -72,7 +77,7 @@ class Activations:
         self._pool = pool[torch.randperm(len(pool), generator=self._generator)]
 
     @torch.inference_mode()
-    def _run(self, turns: list[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
+    def _run(self, turns: list[Turn]) -> Tensor:
         rows = [[*head, *reply] for head, reply in turns]
         longest = max(map(len, rows))
         ids = self._network.tensor([row + [0] * (longest - len(row)) for row in rows])
@@ -80,7 +85,8 @@ class Activations:
             self._network.model(input_ids=ids, use_cache=False)
         return heard[0][self._looked_at(turns, longest).to(ids.device)].float().cpu().clone()
 
-    def _looked_at(self, turns: list[tuple[Sequence[int], Sequence[int]]], longest: int) -> Tensor:
+    def _looked_at(self, turns: list[Turn], longest: int) -> Tensor:
+        """[turns, longest]: the positions whose activations are trained on."""
         mask = torch.zeros(len(turns), longest, dtype=torch.bool)
         for row, (head, reply) in enumerate(turns):
             ids = [*head, *reply]
@@ -89,38 +95,87 @@ class Activations:
         return mask
 
 
-def train_sae(network: Network, model_folder: Path, turns: Iterator[tuple[Sequence[int], Sequence[int]]], plan: SaePlan, out: Path, *, name: str, special: frozenset[int], data_digest: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class About:
+    """What an SAE's file says of what it was trained on."""
+
+    name: str
+    """The model's."""
+    model_folder: Path
+    special: frozenset[int]
+    """Ids of the template's tokens."""
+    data_digest: str
+    """64 hex digits."""
+
+
+def train_sae(
+    network: Network, turns: Iterator[Turn], plan: SaePlan, out: Path, about: About
+) -> dict[str, Any]:
     """Train and save an SAE into `out`, a sae-lens folder. Returns what was measured at the end."""
-    from sae_lens import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig, SAETrainer
-    from sae_lens.config import SAETrainerConfig
-    from sae_lens.saes.sae import SAEMetadata
+    from sae_lens import BatchTopKTrainingSAE, SAETrainer
 
     torch.manual_seed(plan.seed)
-    device = str(network.model.device)
-    hook = f"model.layers.{plan.layer}"
-    config = BatchTopKTrainingSAEConfig(d_in=network.width, d_sae=plan.width, k=plan.k, normalize_activations="expected_average_only_in", device=device)
-    config.metadata = SAEMetadata(
-        model_name=name, model_class_name="AutoModelForCausalLM", hook_name=hook, hf_hook_name=hook, hook_layer=plan.layer,
-        prepend_bos=True, exclude_special_tokens=True, context_size=network.context, model_sha256=model_sha256(model_folder),
-        template_sha256=template_sha256(model_folder), data_digest=data_digest, plan=asdict(plan),
-    )
-    steps = plan.samples // plan.batch
-    activations = Activations(network, turns, plan, special)
-    trainer_config = SAETrainerConfig(
-        total_training_samples=steps * plan.batch, train_batch_size_samples=plan.batch, lr=plan.rate, lr_end=plan.rate / 10, lr_decay_steps=steps // 4,
-        lr_warm_up_steps=min(100, steps // 10), n_batches_for_norm_estimate=min(20, steps), dead_feature_window=max(50, min(400, steps // 8)),
-        feature_sampling_window=max(100, steps), device=device,
-    )
-    sae = SAETrainer(cfg=trainer_config, sae=BatchTopKTrainingSAE(config), data_provider=activations).fit()
+    activations = Activations(network, turns, plan, about.special)
+    config = _trainer_config(plan, str(network.model.device))
+    sae = BatchTopKTrainingSAE(_sae_config(network, plan, about))
+    trained = SAETrainer(cfg=config, sae=sae, data_provider=activations).fit()
     out.mkdir(parents=True, exist_ok=True)
-    sae.save_inference_model(str(out))
+    trained.save_inference_model(str(out))
     return finish(out, activations, plan.k)
 
 
-def finish(out: Path, activations: Activations, k: int, batches: int = 16) -> dict[str, Any]:
-    """Set one threshold so that `k` features fire at a mean position; record it and L0 in `cfg.json`.
+def _sae_config(network: Network, plan: SaePlan, about: About) -> Any:
+    from sae_lens import BatchTopKTrainingSAEConfig
+    from sae_lens.saes.sae import SAEMetadata
 
-    Training leaves an exponential average that starts at 0 as threshold, far too low after a short run.
+    hook = f"model.layers.{plan.layer}"
+    config = BatchTopKTrainingSAEConfig(
+        d_in=network.width,
+        d_sae=plan.width,
+        k=plan.k,
+        normalize_activations="expected_average_only_in",
+        device=str(network.model.device),
+    )
+    config.metadata = SAEMetadata(
+        model_name=about.name,
+        model_class_name="AutoModelForCausalLM",
+        hook_name=hook,
+        hf_hook_name=hook,
+        hook_layer=plan.layer,
+        prepend_bos=True,
+        exclude_special_tokens=True,
+        context_size=network.context,
+        model_sha256=model_sha256(about.model_folder),
+        template_sha256=template_sha256(about.model_folder),
+        data_digest=about.data_digest,
+        plan=asdict(plan),
+    )
+    return config
+
+
+def _trainer_config(plan: SaePlan, device: str) -> Any:
+    from sae_lens.config import SAETrainerConfig
+
+    steps = plan.samples // plan.batch
+    return SAETrainerConfig(
+        total_training_samples=steps * plan.batch,
+        train_batch_size_samples=plan.batch,
+        lr=plan.rate,
+        lr_end=plan.rate / 10,
+        lr_decay_steps=steps // 4,
+        lr_warm_up_steps=min(100, steps // 10),
+        n_batches_for_norm_estimate=min(20, steps),
+        dead_feature_window=max(50, min(400, steps // 8)),
+        feature_sampling_window=max(100, steps),
+        device=device,
+    )
+
+
+def finish(out: Path, activations: Activations, k: int, batches: int = 16) -> dict[str, Any]:
+    """Set one threshold so that `k` features fire at a mean position; note it in `cfg.json`.
+
+    Training leaves an exponential average that starts at 0 as threshold, far too low after a short
+    run.
     """
     weights = load_file(out / WEIGHTS)
     config = json.loads((out / CONFIG).read_text("utf-8"))

@@ -1,13 +1,23 @@
-"""Metaphor cases whose marked word is made up, so that only a note on its basic sense can settle them.
+"""Metaphor cases whose marked word is made up: only a note on its basic sense settles them.
 
-Without these a model can learn every word of the lexicon by heart and need not hold a sense against a sentence.
+Without these a model can learn every word of the lexicon by heart and need not hold a sense against
+a sentence.
 """
 
 from __future__ import annotations
 
 from random import Random
 
-from promptfix.mini.corpus.metaphor import FORMS, Case, Entry, fill, lexicon, sense_note, solution, target_of
+from promptfix.mini.corpus.metaphor import (
+    FORMS,
+    Case,
+    Entry,
+    fill,
+    lexicon,
+    sense_note,
+    solution,
+    target_of,
+)
 from promptfix.mini.corpus.notes import made_up_word, place
 
 
@@ -24,7 +34,8 @@ def disguised(rng: Random) -> Case:
     marked = marked.replace(f"*{target}*", f"*{form}*")
     made = Entry(stranger, entry.pos, entry.sense, (), ())
     prompt = rng.choice(FORMS).format(w=form, s=marked.replace("*", ""), m=marked)
-    return Case(place(prompt, sense_note(made, form, rng), rng), solution(stranger, entry.sense, label), label, stranger)
+    noted = place(prompt, sense_note(made, form, rng), rng)
+    return Case(noted, solution(stranger, entry.sense, label), label, stranger)
 
 
 def inflect(stranger: str, target: str, entry: Entry) -> str:

@@ -1,6 +1,7 @@
 """The metaphor task: sentences with one marked word, from the lexicon written for this project.
 
-`lexicon/*.jsonl` holds words with their basic sense and sentences of both kinds; `classes.json` fills the slots.
+`lexicon/*.jsonl` holds words with their basic sense and sentences of both kinds; `classes.json`
+fills the slots.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from random import Random
+from typing import Any
 
 from promptfix.mini.corpus.notes import place
 
@@ -19,9 +21,18 @@ _SLOT = re.compile(r"\{(\w+)\}")
 FORMS = ['Is the word "{w}" used literally or metaphorically in this sentence? {s}'] * 4 + [
     'In the sentence "{s}", is the word "{w}" literal or metaphorical?',
     "{m} Is the marked word literal or metaphorical?",
-    'Sentence: {s}\nWord: {w}\nLiteral or metaphorical?',
+    "Sentence: {s}\nWord: {w}\nLiteral or metaphorical?",
     'Literal or metaphorical: "{w}" in "{s}"',
     '{s}\nIs "{w}" meant literally here, or metaphorically?',
+]
+_SENSES = [
+    "to begin with, {w} is: {s}.",
+    "{w} = {s}",
+    "the plain sense of {w} is {s}.",
+    "at bottom {t} is about: {s}.",
+    "{w}: {s}.",
+    "a dictionary says of {w}: {s}.",
+    "{t} comes from {w}, which is to say {s}.",
 ]
 
 
@@ -57,24 +68,32 @@ def _entries() -> Iterator[Entry]:
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".jsonl"):
             for line in file.read_text("utf-8").splitlines():
-                row = json.loads(line)
-                yield Entry(row["word"], row["pos"], row["sense"].rstrip("."), tuple(row["literal"]), tuple(row["figurative"]))
+                yield _entry(json.loads(line))
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    frames = tuple(row["literal"]), tuple(row["figurative"])
+    return Entry(row["word"], row["pos"], row["sense"].rstrip("."), *frames)
 
 
 @cache
 def classes() -> dict[str, list[str]]:
     """Slot name -> noun phrases that fill it."""
-    return json.loads(resources.files("promptfix.mini").joinpath("lexicon/classes.json").read_text("utf-8"))
+    file = resources.files("promptfix.mini").joinpath("lexicon/classes.json")
+    return json.loads(file.read_text("utf-8"))
 
 
 def fill(frame: str, rng: Random) -> str:
-    """A sentence from a frame: slots filled, first letter capital; the marked word keeps its asterisks."""
+    """A sentence from a frame: slots filled, first letter capital, asterisks kept."""
     text = _SLOT.sub(lambda m: rng.choice(classes()[m[1]]), frame)
     return text[:1].upper() + text[1:] if text[0] != "*" else "*" + text[1:2].upper() + text[2:]
 
 
 def case(rng: Random, noted: float = 0.3) -> Case:
-    """Draw a word, a label and a sentence; with probability `noted` the prompt carries the word's basic sense."""
+    """Draw a word, a label and a sentence.
+
+    With probability `noted` the prompt carries the word's basic sense.
+    """
     entry = rng.choice(lexicon())
     label = rng.randint(0, 1)
     marked = fill(rng.choice(entry.figurative if label else entry.literal), rng)
@@ -102,4 +121,4 @@ def solution(word: str, sense: str, label: int) -> str:
 
 def sense_note(entry: Entry, target: str, rng: Random) -> str:
     """A training note on a word's basic sense."""
-    return rng.choice(["to begin with, {w} is: {s}.", "{w} = {s}", "the plain sense of {w} is {s}.", "at bottom {t} is about: {s}.", "{w}: {s}.", "a dictionary says of {w}: {s}.", "{t} comes from {w}, which is to say {s}."]).format(w=entry.word, t=target, s=entry.sense)
+    return rng.choice(_SENSES).format(w=entry.word, t=target, s=entry.sense)

@@ -1,8 +1,9 @@
 """The training mixture of `mini`: an endless, seeded stream of documents.
 
-A document is a chat turn (prompt and reply) or plain text (no prompt). Generated documents need nothing; the reading
-texts and the worked GSM8K and OpenStax problems come from the folder `PROMPTFIX_DATA` and are left out, with a word in
-the log, when it is not there. Only the sets that their licences and DESIGN's table allow are named here.
+A document is a chat turn (prompt and reply) or plain text (no prompt). Generated documents need
+nothing; the reading texts and the worked GSM8K and OpenStax problems come from the folder
+`PROMPTFIX_DATA` and are left out, with a word in the log, when it is not there. Only the sets that
+their licences and DESIGN's table allow are named here.
 """
 
 from __future__ import annotations
@@ -16,9 +17,24 @@ from pathlib import Path
 from random import Random
 
 from promptfix.mini.corpus import disguise, metaphor, notes, surface
+from promptfix.mini.corpus.draws import number
 
-TEXTS = {"books-children": 3, "books-simple-fiction": 1, "stories-african-storybook": 2, "stories-pratham": 3, "common-voice-sentences": 3, "blimp-good-sentences": 0.5, "openstax-prealgebra-algebra": 1}
+TEXTS = {
+    "books-children": 3,
+    "books-simple-fiction": 1,
+    "stories-african-storybook": 2,
+    "stories-pratham": 3,
+    "common-voice-sentences": 3,
+    "blimp-good-sentences": 0.5,
+    "openstax-prealgebra-algebra": 1,
+}
+"""Reading text -> how often it is drawn, against the others."""
+WEIGHTS = TEXTS | {"wordnet-glosses": 3}
 MAX_CHARACTERS = 420
+_ASKED = re.compile(
+    r"[Hh]ow (?:many|much) (.{2,40}?) (?:does|did|do|are|is|was|were|will|would|can|could|should"
+    r"|has|have|had|in|on|at|for|to|per|must)\b"
+)
 _SIMPLE_STEP = re.compile(r"\d+[-+*/]\d+([-+*/]\d+)?=\d+")
 
 
@@ -36,7 +52,13 @@ class Mixture:
     def __init__(self, data: Path | None) -> None:
         self._texts = _read_texts(data) if data else {}
         self._worked = _read_worked(data) if data else []
-        weights: dict[Callable[[Random], Document], float] = {_problem: 0.47, _noted: 0.15, _metaphor: 0.11, _disguised: 0.07, _sums: 0.09}
+        weights: dict[Callable[[Random], Document], float] = {
+            _problem: 0.47,
+            _noted: 0.15,
+            _metaphor: 0.11,
+            _disguised: 0.07,
+            _sums: 0.09,
+        }
         if self._texts:
             weights[self._text] = 0.07
         if self._worked:
@@ -57,9 +79,6 @@ class Mixture:
         return rng.choice(self._worked)
 
 
-WEIGHTS = TEXTS | {"wordnet-glosses": 3}
-
-
 def _problem(rng: Random) -> Document:
     item = surface.problem(rng)
     return Document(item.text, item.solution)
@@ -77,13 +96,16 @@ def _sums(rng: Random) -> Document:
 
 def _sum(rng: Random) -> str:
     kind = rng.choice("+++---**/")
-    a, b = surface.number(rng), surface.number(rng)
+    a, b = number(rng), number(rng)
     if kind == "-":
         a, b = max(a, b), min(a, b)
     elif kind in "*/":
-        a, b = (rng.randint(2, 12), rng.randint(2, 12)) if rng.random() < 0.6 else (rng.randint(2, 9), rng.randint(10, 99))
+        small = rng.random() < 0.6
+        a = rng.randint(2, 12 if small else 9)
+        b = rng.randint(2, 12) if small else rng.randint(10, 99)
         a, b = (a * b, rng.choice((a, b))) if kind == "/" else rng.sample((a, b), 2)
-    return f"{a} {kind} {b} = {({'+': a + b, '-': a - b, '*': a * b, '/': a // b})[kind]}"
+    result = {"+": a + b, "-": a - b, "*": a * b, "/": a // b}[kind]
+    return f"{a} {kind} {b} = {result}"
 
 
 def _metaphor(rng: Random) -> Document:
@@ -123,7 +145,8 @@ def _glosses(path: Path) -> Iterator[str]:
     for line in path.read_text("utf-8").splitlines():
         row = json.loads(line)
         examples = " ".join(f'"{e}"' for e in row.get("examples") or [])
-        yield f"{', '.join(row['words'])} ({row['pos']}): {row['definition']}. {examples}".strip()[:MAX_CHARACTERS]
+        entry = f"{', '.join(row['words'])} ({row['pos']}): {row['definition']}. {examples}"
+        yield entry.strip()[:MAX_CHARACTERS]
 
 
 def for_training(item_id: str) -> bool:
@@ -132,24 +155,26 @@ def for_training(item_id: str) -> bool:
 
 
 def _read_worked(data: Path) -> list[Document]:
-    rows = [json.loads(line) for line in (data / "math" / "gsm8k-train.jsonl").read_text("utf-8").splitlines()]
-    return [doc for row in rows if for_training(row["id"]) for doc in _worked(row["question"], row["solution"], row["answer"])]
+    file = data / "math" / "gsm8k-train.jsonl"
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    mine = [row for row in rows if for_training(row["id"])]
+    found = (_worked(row["question"], row["solution"], row["answer"]) for row in mine)
+    return [document for document in found if document is not None]
 
 
-def _worked(question: str, solution: str, answer: str) -> Iterator[Document]:
-    """A GSM8K item in mini's form, if it takes at most four whole-number sums."""
+def _worked(question: str, solution: str, answer: str) -> Document | None:
+    """A GSM8K item in mini's form; None unless it takes one to four whole-number sums."""
     sums = re.findall(r"<<([^>]*)>>", solution)
-    if not 1 <= len(sums) <= 4 or not all(_SIMPLE_STEP.fullmatch(s) for s in sums) or not sums[-1].endswith("=" + answer):
-        return
-    spaced = [re.sub(r"([-+*/=])", r" \1 ", s) for s in sums]
+    simple = 1 <= len(sums) <= 4 and all(_SIMPLE_STEP.fullmatch(s) for s in sums)
+    if not simple or not sums[-1].endswith("=" + answer):
+        return None
+    spaced = "\n".join(re.sub(r"([-+*/=])", r" \1 ", s) for s in sums)
     phrase = asked_phrase(question)
-    yield Document(question, (f"{phrase}: " if phrase else "") + "\n".join(spaced) + f"\nAnswer: {answer}")
-
-
-_ASKED = re.compile(r"[Hh]ow (?:many|much) (.{2,40}?) (?:does|did|do|are|is|was|were|will|would|can|could|should|has|have|had|in|on|at|for|to|per|must)\b")
+    lead = f"{phrase}: " if phrase else ""
+    return Document(question, f"{lead}{spaced}\nAnswer: {answer}")
 
 
 def asked_phrase(question: str) -> str:
-    """The words that name what is asked ("red marbles"), or "" when the question is not of the form how many/much."""
+    """The words that name what is asked ("red marbles"); "" unless it is how many or how much."""
     found = _ASKED.search(question)
     return found[1] if found else ""

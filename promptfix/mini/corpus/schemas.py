@@ -27,14 +27,24 @@ class Schema:
     weight: float = 1.0
 
 
-def S(name: str, facts: str, asks: str, steps: str, phrase: str, draw: str = "", shuffle: bool = False, weight: float = 1.0) -> Schema:  # noqa: N802 - a table reads best with a short name
-    return Schema(name, tuple(facts.split(" / ")), tuple(asks.split(" / ")), tuple(steps.split("; ")), phrase, draw, shuffle, weight)
+def S(  # noqa: N802 - a table reads best with a short name
+    name: str,
+    facts: str,
+    asks: str,
+    steps: str,
+    phrase: str,
+    draw: str = "",
+    shuffle: bool = False,
+    weight: float = 1.0,
+) -> Schema:
+    """One row of the tables: facts and questions are separated by ` / `, steps by `; `."""
+    told, asked, sums = facts.split(" / "), asks.split(" / "), steps.split("; ")
+    return Schema(name, tuple(told), tuple(asked), tuple(sums), phrase, draw, shuffle, weight)
 
 
 HAD = "(had|has|owned|had saved|started with|had collected|already had|had about|began with)"
 MORE = "( more|| extra| additional| other)"
 ALL = "( altogether| in all| in total|| now| all together)"
-NOW = "( now|| in the end| after that|)"
 
 CHANGE = [
     S("join", f"{{N}} {HAD} {{a}} {{X}}( {{T}}|). / (Then |Later |){{N}} {{gained}} {{b}}{MORE} (ones|{{X}})( {{T}}|).", f"How many {{X}} does {{N}} have{ALL}? / (What is the total number of|How many) {{X}} (that {{N}} has|does {{N}} have) now? / Find the number of {{X}} {{N}} has{ALL}.", "a+b", "{X}", weight=2),

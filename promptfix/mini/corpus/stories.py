@@ -1,4 +1,7 @@
-"""All schemas of the generator, and which of them mini never sees: those are for mining and measuring."""
+"""All schemas of the generator, and which of them mini never sees.
+
+Those it never sees are for mining and measuring.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def held_out(schema: Schema) -> bool:
 
 def _training() -> tuple[Schema, ...]:
     stories = [s for s in STORIES if not held_out(s)]
-    scale = STORY_SHARE / (1 - STORY_SHARE) * sum(s.weight for s in ALL_SCHEMAS) / sum(s.weight for s in stories)
+    abstract, concrete = sum(s.weight for s in ALL_SCHEMAS), sum(s.weight for s in stories)
+    scale = STORY_SHARE / (1 - STORY_SHARE) * abstract / concrete
     return (*ALL_SCHEMAS, *(replace(s, weight=s.weight * scale) for s in stories))
 
 

@@ -1,7 +1,7 @@
 """The vocabulary of the problem generator: people, things, containers, places, verbs.
 
-Hand-written lists give the ordinary words weight; `nouns.txt`, built by `promptfix.mini.nouns` from the
-permissively licensed texts, adds thousands of rarer count nouns so that nothing can be memorised.
+Hand-written lists give the ordinary words weight; `nouns.txt` adds thousands of rarer count nouns of the
+permissively licensed texts, so that nothing can be memorised.
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ DO = [tuple(x.split(",")) for x in "picked,pick|bought,buy|made,make|sold,sell|f
 EXERCISE = [("push-ups", "did", "do"), ("crunches", "did", "do"), ("sit-ups", "did", "do"), ("laps", "swam", "swim"), ("miles", "ran", "run"), ("miles", "walked", "walk"), ("jumps", "made", "make"), ("points", "scored", "score"), ("goals", "scored", "score"), ("pages", "read", "read"), ("hours", "worked", "work"), ("hours", "slept", "sleep"), ("kilometers", "rode", "ride"), ("minutes", "played", "play"), ("games", "won", "win"), ("songs", "sang", "sing"), ("words", "typed", "type")]
 LEAVE = [("left", "leave"), ("went home", "go home"), ("flew away", "fly away"), ("walked away", "walk away"), ("got off", "get off"), ("ran away", "run away"), ("moved away", "move away"), ("quit", "quit")]
 COME = [("came", "come"), ("joined", "join"), ("arrived", "arrive"), ("got on", "get on"), ("came in", "come in"), ("showed up", "show up"), ("flew in", "fly in"), ("moved in", "move in")]
-MEASURES = [("pounds", "weighs", "heavier", "lighter", "weight"), ("inches", "measures", "longer", "shorter", "length"), ("feet", "stands", "taller", "shorter", "height"), ("years", "is", "older", "younger", "age"), ("dollars", "costs", "more", "less", "price"), ("miles", "is", "farther", "nearer", "distance"), ("kilograms", "weighs", "heavier", "lighter", "weight"), ("centimeters", "measures", "longer", "shorter", "length")]
 # Only the unit words that the reading texts use often; rarer ones are left to what the texts happen to say of them.
 UNITS = [("dozen", "dozens", 12), ("pair", "pairs", 2), ("week", "weeks", 7), ("hour", "hours", 60), ("year", "years", 12), ("foot", "feet", 12), ("day", "days", 24), ("minute", "minutes", 60), ("dollar", "dollars", 100), ("couple", "couples", 2)]
 UNIT_PARTS = {"week": "days", "hour": "minutes", "year": "months", "foot": "inches", "day": "hours", "minute": "seconds", "dollar": "cents"}

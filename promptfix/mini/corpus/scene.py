@@ -1,0 +1,142 @@
+"""Who and what one problem is about, and how its templates are told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from random import Random
+
+from promptfix.mini.corpus import words
+
+_SLOT = re.compile(r"\{([^{}]+)\}")
+_PEOPLE = "NMO"
+_PRONOUNS = {
+    "": {"f": "she", "m": "he"},
+    "'s": {"f": "her", "m": "his"},
+    "o": {"f": "her", "m": "him"},
+}
+"""Case as a slot writes it -> gender -> pronoun."""
+
+
+@dataclass
+class Scene:
+    """The words and numbers of one problem; it remembers who was named last, for the pronouns."""
+
+    rng: Random
+    names: dict[str, tuple[str, str]]
+    """Letter -> name and gender, `f` or `m`."""
+    words: dict[str, str]
+    numbers: dict[str, int]
+    spell: float
+    """How likely a small number is to be written in words."""
+    pronouns: float
+    """How likely somebody who was named last is to be called he or she."""
+    mentioned: list[str] = field(default_factory=list)
+
+    def render(self, template: str) -> str:
+        """Fill the slots of a template whose choices are made."""
+        here: set[str] = set()
+        return _SLOT.sub(lambda found: self._slot(found[1], here), template)
+
+    def _slot(self, slot: str, here: set[str]) -> str:
+        if slot[0] in _PEOPLE and slot[1:] in _PRONOUNS:
+            return self._person(slot[0], slot[1:], here)
+        if slot in ("his", "he"):
+            return _PRONOUNS["'s" if slot == "his" else ""][self.names["N"][1]]
+        if slot.startswith("$"):
+            value = self.numbers[slot[1:]]
+            return f"${value}" if self.words["money"] == "$" else f"{value} dollars"
+        if slot in self.numbers:
+            value = self.numbers[slot]
+            spelled = value <= 20 and self.rng.random() < self.spell
+            return words.spell(value) if spelled else str(value)
+        return self.words[slot]
+
+    def _person(self, who: str, case: str, here: set[str]) -> str:
+        """A name, or a pronoun for whom of that gender was named last; `here` is who was in it."""
+        name, gender = self.names[who]
+        alike = (p for p in reversed(self.mentioned) if self.names[p][1] == gender)
+        known = next(alike, None) == who and (who in here or self.rng.random() < self.pronouns)
+        self.mentioned.append(who)
+        here.add(who)
+        if known:
+            return _PRONOUNS[case][gender]
+        return name + ("'s" if case == "'s" else "")
+
+
+def scene(rng: Random) -> Scene:
+    """Draw people, things, places and words; of the numbers only `u`, what the unit is worth."""
+    name, several, worth = rng.choice([u for u in words.UNITS if u[0] not in words.UNIT_PARTS])
+    things = _things(rng)
+    container = rng.choice(words.CONTAINERS)
+    in_order = rng.random() < 0.7
+    days = rng.sample(range(7), 3)
+    if in_order:
+        days.sort()
+    calendar = words.DAYS if rng.random() < 0.8 else words.MONTHS
+    vocabulary = things | _verbs(rng)
+    vocabulary |= {"C": words.plural(container), "C1": container}
+    vocabulary |= {"P": rng.choice(words.PLACES), "T": rng.choice(words.TIMES)}
+    vocabulary |= {letter: calendar[day] for letter, day in zip("DEF", days, strict=True)}
+    vocabulary |= {"U": rng.choice(words.MATERIALS), "V": rng.choice(words.MATERIALS)}
+    vocabulary |= {"money": rng.choice(["$", "dollars"]), "unit": name, "units": several}
+    whole, wholes, _ = rng.choice([u for u in words.UNITS if u[0] in words.UNIT_PARTS])
+    vocabulary |= {"tunits": wholes, "tparts": words.UNIT_PARTS[whole]}
+    return Scene(
+        rng,
+        _people(rng),
+        vocabulary,
+        {"u": worth},
+        spell=rng.choice([0, 0, 0, 0.25, 1]),
+        pronouns=rng.choice([0.3, 0.6, 0.9]),
+    )
+
+
+def _people(rng: Random) -> dict[str, tuple[str, str]]:
+    chosen: dict[str, tuple[str, str]] = {}
+    taken: set[str] = set()
+    for who in _PEOPLE:
+        gender = rng.choice("fm")
+        if rng.random() < 0.12:
+            pool = words.ROLES_F if gender == "f" else words.ROLES_M
+        else:
+            pool = words.FEMALE if gender == "f" else words.MALE
+        free = [p for p in (rng.choice(pool) for _ in range(4)) if p not in taken]
+        name = rng.choice(free or ["Robin"])
+        taken.add(name)
+        chosen[who] = (name, gender)
+    return chosen
+
+
+def _noun(rng: Random) -> str:
+    return rng.choice(words.THINGS) if rng.random() < 0.7 else rng.choice(words.rare_nouns())
+
+
+def _things(rng: Random) -> dict[str, str]:
+    """X, Y, Z and W: often one noun under several adjectives, so that the adjective is read."""
+    out: dict[str, str] = {}
+    head = _noun(rng)
+    kinds = rng.sample(words.ADJECTIVES, 4)
+    shared = rng.random() < 0.3
+    adjective = rng.random() < 0.15
+    for slot, kind in zip("XYZW", kinds, strict=True):
+        noun = head if shared and slot != "W" else _noun(rng)
+        before = f"{kind} " if shared or adjective else ""
+        out[slot] = before + words.plural(noun)
+        out[slot + "1"] = before + noun
+    return out | {"XY": words.plural(head), "Xadj": kinds[0], "Yadj": kinds[1]}
+
+
+def _verbs(rng: Random) -> dict[str, str]:
+    out: dict[str, str] = {}
+    tables = {
+        ("gained", "gain"): words.GAIN,
+        ("lost", "lose"): words.LOSE if rng.random() < 0.85 else words.EAT,
+        ("did", "do"): words.DO,
+        ("came", "come"): words.COME,
+        ("went", "leave"): words.LEAVE,
+    }
+    for (past, base), table in tables.items():
+        out[past], out[base] = rng.choice(table)
+    out["ex"], out["exdid"], out["exdo"] = rng.choice(words.EXERCISE)
+    return out
