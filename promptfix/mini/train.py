@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
 from promptfix.mini import chat
 from promptfix.mini.corpus.mix import Mixture
@@ -52,6 +53,8 @@ class Recipe:
     seed: int = 0
 
 
+LOG = "log.jsonl"
+"""The run's log, beside the checkpoint: step, tokens, loss, rate, minutes left."""
 BUCKET = 16
 """Lengths are rounded up to a multiple of this, so that a compiled model sees few shapes."""
 
@@ -269,18 +272,24 @@ def train(
     compiled_loss = torch.compile(loss_of, dynamic=True) if compiled else loss_of
     shards = Shards(recipe, data, folder)
     began, recent = time.monotonic() - progress.seconds, list[float]()
+    bar = tqdm(
+        total=recipe.tokens, initial=progress.tokens, unit="tok", unit_scale=True, desc="mini"
+    )
     for ids, learnt in _remaining(shards, recipe, progress):
         factor = rate(progress.tokens, progress.step, recipe)
         at = ids.to(device), learnt.to(device)
         recent.append(_step(compiled_loss, optims, *at, factor, recipe))
         progress.step += 1
-        progress.tokens += int((ids != 0).sum())
+        fresh = int((ids != 0).sum())
+        progress.tokens += fresh
+        bar.update(fresh)
         progress.seconds = time.monotonic() - began
         if progress.step % log_every == 0:
-            _log(progress, recipe, recent)
+            bar.set_postfix(loss=_log(folder / LOG, progress, recipe, recent))
             recent.clear()
         if progress.step % save_every == 0:
             save_state(folder, model, optims, progress)
+    bar.close()
     shards.close()
     save_state(folder, model, optims, progress)
     model.to(torch.bfloat16).save_pretrained(folder / "model")
@@ -338,7 +347,8 @@ def _step(
     return float(value.detach())
 
 
-def _log(progress: Progress, recipe: Recipe, recent: list[float]) -> None:
+def _log(path: Path, progress: Progress, recipe: Recipe, recent: list[float]) -> float:
+    """Append a line to the log and return the mean loss since the last one."""
     speed = progress.tokens / max(progress.seconds, 1e-9)
     left = (recipe.tokens - progress.tokens) / max(speed, 1e-9)
     mean = sum(recent) / max(len(recent), 1)
@@ -353,4 +363,6 @@ def _log(progress: Progress, recipe: Recipe, recent: list[float]) -> None:
         raise FloatingPointError(
             f"the loss is {mean} at step {progress.step}: lower the learning rates"
         )
-    print(json.dumps(line), flush=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    return line["loss"]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from promptfix.cases import passes
 from promptfix.formats import Annotation, Detector, Source
 from promptfix.library import Library
 from promptfix.library import load as load_library
@@ -18,6 +18,7 @@ from promptfix.microscope import Microscope
 from promptfix.mini.corpus.metaphor import case
 from promptfix.mini.corpus.surface import problem
 from promptfix.mining.candidates import Evidence, candidates, census
+from promptfix.mining.cases import record, write
 from promptfix.mining.outcomes import AnswerCache, Outcomes, measure
 from promptfix.mining.readings import read_features
 from promptfix.mining.writing import Writer, ensure_lens, place_of, write_json
@@ -25,7 +26,9 @@ from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt
 from promptfix.sae import Sae
-from promptfix.tasks import DataError, Item, digest, load
+from promptfix.tasks import DataError, Item, Task, digest, load
+
+TASKS: tuple[Task, ...] = ("math", "metaphor")
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,36 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     source = Source(command="promptfix mine", data=digests, seeds=(job.seed,))
     writer = Writer(job.out, job.annotations, name, lens.d_sae, source)
     texts = _generated_texts(job.seed)
+    found = [c for task in TASKS for c in candidates(evidence, task, log)]
     detectors: list[Detector] = []
-    report: dict[str, Any] = {}
-    for task in ("math", "metaphor"):
-        for candidate in candidates(evidence, task, log):
-            places = [place_of(column, lens.d_sae) for column in candidate.choice.columns]
-            readings = read_features(network, sae, places, texts)
-            detectors.append(writer.write(candidate, readings))
-        report[task] = census(evidence, task)
-    write_json(job.cache / "census.json", report)
-    return detectors
+    for candidate in found:
+        places = [place_of(column, lens.d_sae) for column in candidate.choice.columns]
+        readings = read_features(network, sae, places, texts)
+        detectors.append(writer.write(candidate, readings))
+    writer.forget_others(found)
+    write_json(job.cache / "census.json", {task: census(evidence, task) for task in TASKS})
+    return _held_against_cases(job, Microscope(network, sae, name), writer, detectors, log)
+
+
+def _held_against_cases(
+    job: Job,
+    microscope: Microscope,
+    writer: Writer,
+    detectors: Sequence[Detector],
+    log: Callable[[str], object],
+) -> list[Detector]:
+    """Record what the detectors do on the cases by hand; demote those that fail them."""
+    recordings = record(microscope, load_library(job.out, job.annotations))
+    write(recordings, job.out)
+    settled: list[Detector] = []
+    for detector in detectors:
+        recording = recordings.get(detector.misunderstanding)
+        if recording and not passes(recording.detectors[detector.stamp]):
+            log(f"{detector.id}: fails its cases by hand, so it is experimental")
+            settled.append(writer.demote(detector))
+        else:
+            settled.append(detector)
+    return settled
 
 
 def _generated_texts(seed: int, count: int = 1200) -> list[str]:

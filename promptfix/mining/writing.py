@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +119,24 @@ class Writer:
         )
         _write_record(measured, uplift, "../measured.schema.json")
         return detector
+
+    def demote(self, detector: Detector) -> Detector:
+        """Write a detector again as experimental: its cases by hand speak against it."""
+        lesser = detector.model_copy(update={"status": Status.experimental})
+        file = self.detectors / detector.misunderstanding / f"{detector.id}.json"
+        _write_record(file, lesser, "../detector.schema.json")
+        return lesser
+
+    def forget_others(self, found: Sequence[Candidate]) -> None:
+        """Remove what earlier runs wrote for this lens and this one did not find again."""
+        kinds = {candidate.annotation.misunderstanding for candidate in found}
+        noted = {candidate.annotation.id for candidate in found}
+        for file in self.detectors.glob(f"*/*{self.lens}*.json"):
+            if file.parent.name not in kinds:
+                file.unlink()
+        for file in (self.annotations / "measured").glob(f"*.{self.lens}.json"):
+            if file.name.removesuffix(f".{self.lens}.json") not in noted:
+                file.unlink()
 
     def _detector(self, candidate: Candidate, readings: Mapping[int, str]) -> Detector:
         c, choice = candidate.calibrated, candidate.choice

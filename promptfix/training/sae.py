@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -45,6 +45,10 @@ class SaePlan:
     seed: int = 0
 
 
+def _length(turn: Turn) -> int:
+    return len(turn[0]) + len(turn[1])
+
+
 class Activations:
     """An endless iterator of shuffled residual-stream vectors (batch, d_in), float32.
 
@@ -58,6 +62,12 @@ class Activations:
         self._tap = Tap(network.model, f"model.layers.{plan.layer}")
         self._generator = torch.Generator().manual_seed(plan.seed)
         self._pool = torch.empty(0, network.width)
+        self._replies = True
+
+    def only_prompts(self) -> Self:
+        """From now on the positions that are looked at at run time: prompts and read-outs."""
+        self._replies, self._pool = False, self._pool[:0]
+        return self
 
     def __iter__(self) -> Iterator[Tensor]:
         return self
@@ -71,8 +81,10 @@ class Activations:
     def _refill(self) -> None:
         parts, held = [self._pool], len(self._pool)
         while held < self._plan.buffer:
-            parts.append(self._run([next(self._turns) for _ in range(64)]))
-            held += len(parts[-1])
+            # In batches of like length, so that hardly anything is computed for padding.
+            turns = sorted((next(self._turns) for _ in range(1024)), key=_length)
+            parts += [self._run(turns[i : i + 64]) for i in range(0, len(turns), 64)]
+            held = sum(map(len, parts))
         pool = torch.cat(parts)
         self._pool = pool[torch.randperm(len(pool), generator=self._generator)]
 
@@ -89,7 +101,7 @@ class Activations:
         """[turns, longest]: the positions whose activations are trained on."""
         mask = torch.zeros(len(turns), longest, dtype=torch.bool)
         for row, (head, reply) in enumerate(turns):
-            ids = [*head, *reply]
+            ids = [*head, *reply] if self._replies else head
             mask[row, : len(ids)] = torch.tensor([i not in self._special for i in ids])
             mask[row, len(head) - 1] = len(head) > 1
         return mask
@@ -168,15 +180,17 @@ def _trainer_config(plan: SaePlan, device: str) -> Any:
         dead_feature_window=max(50, min(400, steps // 8)),
         feature_sampling_window=max(100, steps),
         device=device,
+        autocast=True,  # bfloat16 products are faster on a CPU too; the threshold is set in float32
     )
 
 
 def finish(out: Path, activations: Activations, k: int, batches: int = 16) -> dict[str, Any]:
-    """Set one threshold so that `k` features fire at a mean position; note it in `cfg.json`.
+    """Set one threshold so that `k` features fire at a mean position of a prompt; note it.
 
     Training leaves an exponential average that starts at 0 as threshold, far too low after a short
     run.
     """
+    activations = activations.only_prompts()
     weights = load_file(out / WEIGHTS)
     config = json.loads((out / CONFIG).read_text("utf-8"))
     kept: list[Tensor] = []
