@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     """From which status on a detector may edit; all others only report."""
     disabled: frozenset[str] = frozenset()
     """Ids of detectors that are switched off."""
-    max_annotations: int = Field(default=2, ge=0)
-    """How many notes a prompt may get."""
+    max_annotations: int = Field(default=1, ge=0)
+    """How many notes a prompt may get; mining measured one at a time."""
     uncleared: Uncleared = "keep"
     """What becomes of an edit whose finding did not clear."""
     on_failure: Literal["pass-through", "error"] = "pass-through"

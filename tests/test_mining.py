@@ -46,16 +46,23 @@ def test_selection_without_enough_repairs_chooses_nothing():
 
 def test_calibration_keeps_harm_within_the_budget():
     """The threshold is the best whose bound on the harm of all prompts is in budget."""
-    scores = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
-    uplift = np.array([1, 1, -1, 1, 1], dtype=np.int8)
+    scores = np.arange(12.0, 0.0, -1)
+    uplift = np.array([1, 1, 1, 1, -1, 1, 1, 1, 1, 1, 0, 0], dtype=np.int8)
     strict = calibrate(scores, uplift, prompts=350, budget=0.01)
     loose = calibrate(scores, uplift, prompts=1000, budget=0.01)
     assert strict is not None
-    assert (strict.repaired, strict.harmed) == (2, 0)
-    assert 3.0 < strict.threshold < 4.0
+    assert (strict.repaired, strict.harmed) == (4, 0)
+    assert 8.0 < strict.threshold < 9.0
     assert loose is not None
-    assert (loose.repaired, loose.harmed) == (4, 1)
+    assert (loose.repaired, loose.harmed) == (9, 1)
     assert loose.harm_at_most <= 0.01
+
+
+def test_calibration_wants_four_repairs_for_each_harm():
+    """A threshold that repairs three and harms one is passed over for a stricter one."""
+    found = calibrate(np.array([5.0, 4, 3, 2]), np.array([1, 1, -1, 1], dtype=np.int8), 5000, 0.01)
+    assert found is not None
+    assert (found.repaired, found.harmed) == (2, 0)
 
 
 def test_calibration_abstains():
@@ -66,9 +73,9 @@ def test_calibration_abstains():
 
 def test_equal_scores_are_never_split():
     """A threshold falls between scores, so prompts that look alike are treated alike."""
-    found = calibrate(np.array([1.0, 1.0, 1.0]), np.array([1, 1, -1], dtype=np.int8), 2000, 0.01)
+    found = calibrate(np.ones(6), np.array([1, 1, -1, 1, 1, 0], dtype=np.int8), 2000, 0.01)
     assert found is not None
-    assert (found.annotated, found.repaired, found.harmed) == (3, 2, 1)
+    assert (found.annotated, found.repaired, found.harmed) == (6, 4, 1)
 
 
 @pytest.mark.parametrize(

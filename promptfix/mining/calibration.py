@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 CONFIDENCE = 0.95
+LEAST_RATIO = 4
+"""Repairs for each harm that a threshold has to bring."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ def harm_bound(harmed: int, prompts: int) -> float:
 def calibrate(
     scores: npt.NDArray[np.float64], uplift: npt.NDArray[np.int8], prompts: int, budget: float
 ) -> Calibrated | None:
-    """Choose the threshold with the largest net repair whose harm bound stays within `budget`.
+    """Choose the threshold with the largest net repair whose harm stays in bounds.
 
-    `scores` and `uplift` are those of the prompts that can be annotated; `prompts` counts all. A
-    threshold is above 0, so that silence never fires. None if no threshold repairs more than it
-    harms.
+    The upper bound on the harmed share of all `prompts` is within `budget`, and `LEAST_RATIO`
+    times as many prompts are repaired as harmed. `scores` and `uplift` are those of the prompts
+    that can be annotated. A threshold is above 0, so that silence never fires. None if there is
+    no such threshold.
     """
     order = np.argsort(-scores, kind="stable")
     ranked, change = scores[order], uplift[order]
@@ -62,6 +65,8 @@ def calibrate(
             continue
         bound = harm_bound(int(harmed[i]), prompts)
         net = int(repaired[i] - harmed[i])
+        if repaired[i] < LEAST_RATIO * harmed[i]:
+            continue
         if bound <= budget and net > (best.repaired - best.harmed if best else 0):
             below = ranked[i + 1] if i + 1 < len(ranked) else 0.0
             threshold = float(max((ranked[i] + max(below, 0.0)) / 2, 1e-6))

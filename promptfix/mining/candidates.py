@@ -30,6 +30,8 @@ class Candidate:
     """[items of the calibration half]."""
     uplift: Ints
     """[items of the calibration half]: that of the annotation."""
+    promise: int
+    """Net uplift of the annotation on the selection half, wherever it can be made."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ class Evidence:
 
 
 def candidates(evidence: Evidence, task: Task, log: Callable[[str], object]) -> list[Candidate]:
-    """The best rule for each misunderstanding, as far as the harm budget reaches."""
+    """The best rule for each misunderstanding, as far as the harm budget reaches.
+
+    Of several annotations the one with the best net uplift on the selection half is taken.
+    """
     calibration = evidence.calibration(task)
     selection = evidence.of_task(task) & ~calibration
     found: dict[str, Candidate] = {}
@@ -61,7 +66,7 @@ def candidates(evidence: Evidence, task: Task, log: Callable[[str], object]) -> 
         candidate = _candidate(evidence, annotation, selection, calibration)
         log(_summary(evidence, annotation, selection, candidate))
         best = found.get(annotation.misunderstanding)
-        if candidate and (best is None or candidate.choice.gain > best.choice.gain):
+        if candidate and (best is None or candidate.promise > best.promise):
             found[annotation.misunderstanding] = candidate
     return _together(found.values(), int(calibration.sum()))
 
@@ -104,7 +109,8 @@ def _candidate(
         return None
     fired = np.zeros(prompts, dtype=np.bool_)
     fired[np.searchsorted(np.flatnonzero(calibration), held)] = scores >= calibrated.threshold
-    return Candidate(annotation, choice, calibrated, fired, uplift[calibration])
+    promise = int(uplift[chosen].sum())
+    return Candidate(annotation, choice, calibrated, fired, uplift[calibration], promise)
 
 
 def _together(found: Iterable[Candidate], prompts: int) -> list[Candidate]:

@@ -34,8 +34,12 @@ from promptfix.network import Network
 from promptfix.records import Place
 from promptfix.sae import Sae
 
-SIGNIFICANT = 0.05
-"""The p value from which on a detector counts as measured."""
+SIGNIFICANT = 0.1
+"""The p value (sign test on the calibration half) from which on a detector counts as measured.
+
+Weak on purpose: `measured` says how much harm there is at most; what a detector is worth is for
+falsification and held-out evaluation, which `trusted` asks for.
+"""
 CHECK_PROMPTS = (
     (
         "Maria has 14 red marbles and 9 blue marbles. She gives 5 red marbles to Tom. "
