@@ -71,9 +71,10 @@ def choose(
 
 
 def screen(x: npt.NDArray[np.float32], y: Bools) -> Ints:
-    """The columns whose correlation with y survives false-discovery control.
+    """The columns whose positive correlation with y survives false-discovery control.
 
-    Strongest first, at most `SCREENED`.
+    Strongest first, at most `SCREENED`. Only positive ones: a detector is a statement about
+    features that fire, and silence alone never makes it fire.
     """
     from scipy.stats import norm
 
@@ -84,7 +85,7 @@ def screen(x: npt.NDArray[np.float32], y: Bools) -> Ints:
     target = y - y.mean()
     seen -= seen.mean(0)
     r = (target @ seen) / (np.sqrt((seen**2).sum(0) * (target**2).sum()) + 1e-12)
-    p = 2 * norm.sf(np.abs(np.arctanh(np.clip(r, -0.999, 0.999))) * np.sqrt(max(len(y) - 3, 1)))
+    p = norm.sf(np.arctanh(np.clip(r, -0.999, 0.999)) * np.sqrt(max(len(y) - 3, 1)))
     order = np.argsort(p, kind="stable")
     allowed = FALSE_DISCOVERY * np.arange(1, len(p) + 1) / len(p)
     below = np.flatnonzero(p[order] <= allowed)
@@ -99,9 +100,11 @@ def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, fl
         chosen = [c for c, _ in picked]
         rest = [c for c in range(x.shape[1]) if c not in chosen]
         gains = [(_held_out(x[:, [*chosen, c]], y, folds), c) for c in rest]
-        if not gains or max(gains)[0] < best + LEAST_GAIN:
+        better = sorted((g for g in gains if g[0] >= best + LEAST_GAIN), reverse=True)
+        kept = next((g for g in better if (_fit(x[:, [*chosen, g[1]]], y)[1:] > 0).all()), None)
+        if kept is None:
             break
-        best, column = max(gains)
+        best, column = kept
         picked.append((column, best))
     return picked
 
