@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "A shop sold two gross of pencils. How many pencils is that?",
-    "Tom has 8 marbles and 5 red hats. He buys 4 more marbles. How many marbles does he have?",
-    "Ann has 12 stamps. She has 5 fewer than Ben. How many stamps does Ben have?",
-    'Is the word "devoured" used literally or metaphorically? She devoured the novel.',
+    "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?",
+    "We stayed by the lake for 3 fortnights. How many days is that?",
+    "I have 7 nickels. How many cents is that?",
+    "The rope is 5 fathoms long. How many feet is that?",
+    "They ordered 6 trios of candles. How many candles did they get?",
+    "The bus had 18 people. 7 got off. How many people are on the bus now?",
 )
 """What `demo` asks."""
 
