@@ -94,7 +94,7 @@ class Policy:
     """From which status on a detector may edit; all others only report."""
     disabled: frozenset[str] = frozenset()
     """Ids of detectors that are switched off."""
-    max_annotations: int = 2
+    max_annotations: int = 1
     uncleared: Uncleared = "keep"
     on_failure: Literal["pass-through", "error"] = "pass-through"
     """A broken microscope: answer the prompt as it came, or raise."""

@@ -22,7 +22,7 @@ def test_defaults_edit_from_measured_on() -> None:
     """Without anything set, measured detectors edit and failures pass through."""
     policy = Settings.read().policy
     assert policy.edit_from is Status.measured
-    assert (policy.on_failure, policy.max_annotations) == ("pass-through", 2)
+    assert (policy.on_failure, policy.max_annotations) == ("pass-through", 1)
 
 
 def test_arguments_go_before_variables_and_these_before_the_file(

@@ -1,0 +1,71 @@
+"""The embedded model as it ships: small enough, whole, and known to the library."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from promptfix.assembly import EMBEDDED
+
+ROOT = Path(__file__).resolve().parent.parent
+TYPED = [json.loads(line) for line in (ROOT / "eval" / "hand_typed.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    from promptfix import Pipeline
+
+    return Pipeline.load()
+
+
+def test_the_weights_fit_their_budget():
+    """Model, SAE and tokenizer together take at most 40 MB."""
+    assert sum(f.stat().st_size for f in EMBEDDED.rglob("*") if f.is_file()) <= 40_000_000
+
+
+def test_the_weights_are_an_ordinary_folder():
+    """Safetensors and JSON, nothing that has to be executed."""
+    suffixes = {f.suffix for f in EMBEDDED.rglob("*") if f.is_file()}
+    assert suffixes <= {".safetensors", ".json", ".jinja"}
+
+
+def test_the_sae_says_where_it_comes_from():
+    """The SAE's metadata name model, hook, template and data."""
+    metadata = json.loads((EMBEDDED / "sae" / "cfg.json").read_text())["metadata"]
+    for key in (
+        "model_name",
+        "model_sha256",
+        "hook_name",
+        "hook_layer",
+        "template_sha256",
+        "data_digest",
+        "l0",
+        "threshold",
+    ):
+        assert metadata[key] not in (None, "")
+
+
+def test_mini_does_what_its_results_say(pipeline):
+    """The hand-typed problems are answered as eval/results/mini_abilities.json says."""
+    from promptfix import Prompt
+    from promptfix.tasks import correct
+
+    said = pipeline.model.answer_many([Prompt(text=row["question"]) for row in TYPED])
+    right = sum(correct(a.text, row["answer"]) for a, row in zip(said, TYPED, strict=True))
+    results = json.loads((ROOT / "eval/results/mini_abilities.json").read_text())
+    assert abs(right - results["hand-typed"]["correct"]) <= 1
+
+
+def test_a_quiet_prompt_is_answered_as_the_plain_model_answers_it(pipeline):
+    """When nothing fires, prompt and answer are those of the plain model."""
+    trace = pipeline.answer("A box has 8 crayons. How many crayons are in 4 boxes?", compare=True)
+    assert trace.action == "none"
+    assert trace.answer == pipeline.model.answer(trace.prompt)
+
+
+def test_there_are_measured_detectors_for_both_tasks(pipeline):
+    """The library ships measured detectors, each with an annotation that answers it."""
+    lens = pipeline.microscope.lens
+    tasks = {a.misunderstanding: a.task for a in pipeline.library.annotations}
+    measured = [d for d in pipeline.library.detectors_for(lens) if d.status.value == "measured"]
+    assert {tasks[d.misunderstanding] for d in measured} >= {"math"}
