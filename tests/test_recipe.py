@@ -40,6 +40,22 @@ def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
     assert metadata["hook_name"] == "model.layers.0"
 
 
+def test_the_second_recipe_is_of_another_kind(tmp_path):
+    """mini-2's recipe gives a GPT-2 with a topk SAE, which promptfix loads all the same."""
+    from promptfix.microscope import Microscope
+    from promptfix.network import load_network
+    from promptfix.records import Prompt
+    from promptfix.sae import Sae
+
+    run(tmp_path, None, "small-2", compiled=False)
+    network = load_network(tmp_path / "model")
+    assert network.model.config.model_type == "gpt2"
+    sae = Sae.load(tmp_path / "sae", d_in=network.width)
+    assert sae.config.architecture == "topk"
+    peaks = Microscope(network, sae, "x").read_many([Prompt(text="Tom has 4 apples.")])
+    assert (peaks.readout > 0).sum() <= sae.config.k
+
+
 def test_digits_stand_alone_and_text_survives(tmp_path):
     """Every digit is a token of its own, and any Unicode text comes back as it was."""
     from transformers import AutoTokenizer

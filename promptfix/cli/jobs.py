@@ -42,7 +42,7 @@ def train(
             help="Folder of the data sets; without it, generated text alone.",
         ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="full, or small for a first look.")] = "full",
+    preset: Annotated[str, typer.Option(help="full, small for a first look, or mini-2.")] = "full",
 ) -> None:
     """Train the embedded model from scratch: corpus, tokenizer, model, SAE.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,19 @@ class Preset:
 
     model: Recipe
     sae: SaePlan
+    name: str = "mini"
 
 
 FULL = Preset(Recipe(), SaePlan(layer=3, width=4096, k=40))
 """What the shipped weights are made with."""
+MINI_2 = Preset(
+    Recipe(
+        architecture="gpt2", width=224, layers=8, heads=7, feed_forward=896, seed=2, muon_rate=0.015
+    ),
+    SaePlan(layer=4, width=3072, k=32, kind="topk", seed=2),
+    "mini-2",
+)
+"""Another architecture, seed and kind of SAE: to see whether the method depends on them."""
 SMALL = Preset(
     Recipe(
         width=32,
@@ -46,7 +55,11 @@ SMALL = Preset(
     SaePlan(layer=0, width=64, k=4, samples=16_384, batch=512, buffer=4096),
 )
 """Runs in under a minute; for the tests and for a first look."""
-PRESETS = {"full": FULL, "small": SMALL}
+SMALL_2 = Preset(
+    replace(SMALL.model, architecture="gpt2", seed=2), replace(SMALL.sae, kind="topk"), "mini-2"
+)
+"""mini-2's recipe in small, for the tests."""
+PRESETS = {"full": FULL, "small": SMALL, "mini-2": MINI_2, "small-2": SMALL_2}
 
 
 class RecipeError(PromptfixError):
@@ -69,9 +82,8 @@ def run(
         )
     chosen = PRESETS[preset]
     if not (folder / "model" / "model.safetensors").exists():
-        train(
-            chosen.model, folder, data, compiled=preset == "full" if compiled is None else compiled
-        )
+        large = preset in ("full", "mini-2")
+        train(chosen.model, folder, data, compiled=large if compiled is None else compiled)
     if not (folder / "sae" / "sae_weights.safetensors").exists():
         add_sae(folder, data, chosen)
     return folder
@@ -88,7 +100,7 @@ def add_sae(
     special = frozenset(range(len(chat.SPECIALS)))
     turns = tokenised(network.tokenizer, data, preset.model.seed + 5_000_011)
     about = About(
-        name="mini",
+        name=preset.name,
         model_folder=folder / "model",
         special=special,
         data_digest=sha256(repr((asdict(preset.model), data is not None)).encode()).hexdigest(),

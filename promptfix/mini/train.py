@@ -1,4 +1,4 @@
-"""Train `mini` from scratch: a Llama on shards of the mixture, Muon for its matrices, else AdamW.
+"""Train `mini` from scratch on shards of the mixture: Muon for its matrices, else AdamW.
 
 Resumable: a checkpoint is one safetensors file, and the stream of batches is a function of the
 seed, so a resumed run goes on where it stopped. Muon: Jordan et al. 2024; here torch.optim.Muon.
@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from promptfix.mini.corpus.mix import Mixture
 class Recipe:
     """Everything that decides what `mini` becomes."""
 
+    architecture: Literal["llama", "gpt2"] = "llama"
     width: int = 256
     layers: int = 6
     heads: int = 4
@@ -162,31 +163,48 @@ class Shards:
 
 
 def build_model(recipe: Recipe) -> Any:
-    """A fresh Llama of the recipe's shape, in float32."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+    """A fresh model of the recipe's architecture and shape, in float32."""
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(recipe.seed)
-    shape: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "vocab_size": recipe.vocabulary,
-        "hidden_size": recipe.width,
-        "intermediate_size": recipe.feed_forward,
-        "num_hidden_layers": recipe.layers,
-        "num_attention_heads": recipe.heads,
-        "num_key_value_heads": recipe.heads,
-        "max_position_embeddings": recipe.context,
         "tie_word_embeddings": True,
         "bos_token_id": 1,
         "eos_token_id": 0,
         "pad_token_id": 0,
         "attn_implementation": "eager",
     }
-    return LlamaForCausalLM(LlamaConfig(**shape))
+    if recipe.architecture == "gpt2":
+        return GPT2LMHeadModel(GPT2Config(**shared, **_gpt2_shape(recipe)))
+    shape: dict[str, Any] = {
+        "hidden_size": recipe.width,
+        "intermediate_size": recipe.feed_forward,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.heads,
+        "max_position_embeddings": recipe.context,
+    }
+    return LlamaForCausalLM(LlamaConfig(**shared, **shape))
+
+
+def _gpt2_shape(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "n_embd": recipe.width,
+        "n_inner": recipe.feed_forward,
+        "n_layer": recipe.layers,
+        "n_head": recipe.heads,
+        "n_positions": recipe.context,
+        **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0),
+    }
 
 
 def optimizers(model: Any, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
-    inside = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    """Muon for the matrices inside the layers, AdamW for embeddings, norms and biases."""
+    embedded = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    matrices = {id(p) for p in model.parameters() if p.ndim == 2} - embedded
+    inside = [p for p in model.parameters() if id(p) in matrices]
+    rest = [p for p in model.parameters() if id(p) not in matrices]
     muon = torch.optim.Muon(
         inside, lr=recipe.muon_rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original"
     )
@@ -324,7 +342,7 @@ def _remaining(
 def loss(model: Any, device: str, ids: torch.Tensor, learnt: torch.Tensor) -> torch.Tensor:
     """Mean next-token loss (nats) at the flat positions `learnt` of `ids` (B, T)."""
     with torch.autocast(device, dtype=torch.bfloat16):
-        hidden = model.model(ids, use_cache=False).last_hidden_state
+        hidden = model.base_model(ids, use_cache=False).last_hidden_state
         logits = model.lm_head(hidden.flatten(0, 1)[learnt])
     return F.cross_entropy(logits.float(), ids.flatten()[learnt + 1])
 

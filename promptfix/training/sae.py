@@ -3,7 +3,7 @@
 The activations are those that promptfix looks at when it runs: the same chat template, no template
 tokens but the read-out, plus the tokens of replies. BatchTopK (Bussmann et al. 2024) is trained and
 saved as JumpReLU; its threshold, which training leaves as a moving average, is set anew at the end,
-so that the mean number of active features is `k`.
+so that the mean number of active features is `k`. TopK (Gao et al. 2024) stays what it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -37,6 +37,7 @@ class SaePlan:
     """Features."""
     k: int
     """Mean active features per token."""
+    kind: Literal["batchtopk", "topk"] = "batchtopk"
     samples: int = 3_000_000
     """Token activations to train on, repeats counted."""
     rate: float = 8e-4
@@ -124,24 +125,26 @@ def train_sae(
     network: Network, turns: Iterator[Turn], plan: SaePlan, out: Path, about: About
 ) -> dict[str, Any]:
     """Train and save an SAE into `out`, a sae-lens folder. Returns what was measured at the end."""
-    from sae_lens import BatchTopKTrainingSAE, SAETrainer
+    from sae_lens import BatchTopKTrainingSAE, SAETrainer, TopKTrainingSAE
 
     torch.manual_seed(plan.seed)
     activations = Activations(network, turns, plan, about.special)
     config = _trainer_config(plan, str(network.model.device))
-    sae = BatchTopKTrainingSAE(_sae_config(network, plan, about))
+    kind = TopKTrainingSAE if plan.kind == "topk" else BatchTopKTrainingSAE
+    sae = kind(_sae_config(network, plan, about))
     trained = SAETrainer(cfg=config, sae=sae, data_provider=activations).fit()
     out.mkdir(parents=True, exist_ok=True)
     trained.save_inference_model(str(out))
-    return finish(out, activations, plan.k)
+    return {"l0": plan.k} if plan.kind == "topk" else finish(out, activations, plan.k)
 
 
 def _sae_config(network: Network, plan: SaePlan, about: About) -> Any:
-    from sae_lens import BatchTopKTrainingSAEConfig
+    from sae_lens import BatchTopKTrainingSAEConfig, TopKTrainingSAEConfig
     from sae_lens.saes.sae import SAEMetadata
 
     hook = f"model.layers.{plan.layer}"
-    config = BatchTopKTrainingSAEConfig(
+    form = TopKTrainingSAEConfig if plan.kind == "topk" else BatchTopKTrainingSAEConfig
+    config = form(
         d_in=network.width,
         d_sae=plan.width,
         k=plan.k,
