@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from promptfix.client import trace_of, wrap
     from promptfix.errors import PromptfixError
     from promptfix.library import Library
     from promptfix.pipeline import Pipeline, Policy
@@ -42,6 +43,8 @@ __all__ = [
     "Sampling",
     "Span",
     "Trace",
+    "trace_of",
+    "wrap",
 ]
 
 _HOMES = {
@@ -49,6 +52,8 @@ _HOMES = {
     "Pipeline": "pipeline",
     "Policy": "pipeline",
     "PromptfixError": "errors",
+    "trace_of": "client",
+    "wrap": "client",
 }
 
 

@@ -1,0 +1,86 @@
+"""A wrapped client that asks a running service to look: over real sockets, on both ways."""
+
+import asyncio
+import hashlib
+
+import openai
+import pytest
+
+import promptfix
+from promptfix.pipeline import Pipeline
+from promptfix.testing import FakeMicroscope, FakeModel
+from tests.test_client import GROSS, LIBRARY, NOTED, QUIET, Upstream, says, sent
+from tests.test_service import serving
+
+KEY = "a key for the tests"
+
+
+@pytest.fixture(scope="module")
+def url():
+    """A service of fakes that wants a key."""
+    pipeline = Pipeline(FakeMicroscope({"gross": {4: 2.0}}), FakeModel(), LIBRARY)
+    with serving(pipeline, keys={hashlib.sha256(KEY.encode()).hexdigest()}) as address:
+        yield address
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_a_service_looks(url, end):
+    """The repaired turn goes to the server that answers, and the trace comes from the service."""
+    upstream = Upstream()
+    client = promptfix.wrap(upstream.client(), url=url + end, key=KEY, mode="repair")
+    made = client.chat.completions.create(**says(GROSS))
+    assert sent(upstream.body) == NOTED
+    assert promptfix.trace_of(made).library == LIBRARY.digest
+    assert promptfix.trace_of(client.chat.completions.create(**says(QUIET))).action == "none"
+
+
+def test_a_service_looks_async(url):
+    """Many at once, in two event loops, one after the other."""
+    upstream = Upstream()
+
+    async def ask():
+        client = promptfix.wrap(upstream.async_client(), url=url, key=KEY, mode="repair")
+        asked = (client.chat.completions.create(**says(GROSS)) for _ in range(8))
+        return [promptfix.trace_of(made).action for made in await asyncio.gather(*asked)]
+
+    assert asyncio.run(ask()) + asyncio.run(ask()) == ["repaired"] * 16
+
+
+def test_detect_is_asked_for_by_default(url):
+    """The service does not edit where the client did not wish it."""
+    upstream = Upstream()
+    client = promptfix.wrap(upstream.client(), url=url, key=KEY)
+    trace = promptfix.trace_of(client.chat.completions.create(**says(GROSS)))
+    assert (trace.action, trace.mode) == ("detected", "detect")
+    assert sent(upstream.body) == GROSS
+
+
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_a_service_that_refuses_costs_nobody_the_answer(url, key):
+    """The request goes on as it came, and the trace says why; the key is not in it."""
+    upstream = Upstream()
+    client = promptfix.wrap(upstream.client(), url=url, key=key, mode="repair")
+    trace = promptfix.trace_of(client.chat.completions.create(**says(GROSS)))
+    assert sent(upstream.body) == GROSS
+    assert trace.action == "error"
+    assert "401" in trace.failure
+
+
+def test_a_service_that_is_not_there_costs_nobody_the_answer():
+    """Sync and async, in well under the time that an answer takes."""
+    upstream = Upstream()
+    gone = "http://127.0.0.1:9"
+    client = promptfix.wrap(upstream.client(), url=gone, deadline=0.5)
+    other = promptfix.wrap(upstream.async_client(), url=gone, deadline=0.5)
+    made = client.chat.completions.create(**says(GROSS))
+    also = asyncio.run(other.chat.completions.create(**says(GROSS)))
+    assert [promptfix.trace_of(answer).action for answer in (made, also)] == ["error"] * 2
+
+
+def test_the_answers_of_a_real_server(url):
+    """Our own service answers a wrapped client: what the model hears has the note in it."""
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY)
+    client = promptfix.wrap(client, url=url, key=KEY, mode="repair")
+    made = client.chat.completions.create(**says(GROSS))
+    assert made.choices[0].message.content == f"heard: {NOTED}"
+    assert promptfix.trace_of(made).action == "repaired"
