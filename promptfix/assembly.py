@@ -30,6 +30,7 @@ def build(settings: Settings) -> Pipeline:
         lens=settings.lens,
         disabled=settings.disabled,
         device=settings.device,
+        dtype=settings.dtype,
     )
     return Pipeline(local.microscope, local.model, known, settings.policy)
 

@@ -40,6 +40,20 @@ class _Rendering:
     """Which of the user's characters they are: a template may strip white space."""
 
 
+def check_template(tokenizer: Tokenizer) -> None:
+    """Write a plain prompt. Raises MicroscopeError if the model's chat template cannot do that."""
+    try:
+        ids = encode_ids(tokenizer, Prompt(text="words"))
+    except Exception as error:
+        # A template is a program of somebody else's and may fail in any way.
+        raise MicroscopeError(
+            f"the model's chat template fails on a plain prompt ({type(error).__name__}: {error}); "
+            "restore the chat_template that came with the model, or remove it"
+        ) from error
+    if not ids:
+        raise MicroscopeError("the tokenizer makes no tokens of a prompt; restore its files")
+
+
 def encode_ids(tokenizer: Tokenizer, prompt: Prompt) -> tuple[int, ...]:
     """Tokenise a prompt as `encode` does, without asking which token is whose.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from promptfix.errors import ModelTimeout
-from promptfix.network import Network, Prefill, flexible, fork, like_lengths
+from promptfix.network import Network, Prefill, flexible, fork, in_batches
 from promptfix.records import Sampling
 
 Choose: TypeAlias = Callable[[Tensor], int]
@@ -59,9 +59,11 @@ def write_many(
     Yields the index of a prompt and what was written, as soon as its batch is done: prompts of
     like length share one.
     """
-    for some in like_lengths([len(prompt) for prompt in prompts], batch):
-        written = _write_batch(network, [prompts[index] for index in some], sampling)
-        yield from zip(some, written, strict=True)
+
+    def run(some: list[int]) -> list[Written]:
+        return _write_batch(network, [prompts[index] for index in some], sampling)
+
+    yield from in_batches([len(prompt) for prompt in prompts], batch, run)
 
 
 class _Batch:

@@ -10,6 +10,8 @@
       ModelError          the model could not answer
         ModelTimeout      ... in the time it was given
 
+    PromptfixWarning      something goes on, though perhaps not as it should
+
 A message is one sentence: what happened, to what, and what to do about it.
 """
 
@@ -74,3 +76,7 @@ class ModelError(PromptfixError):
 
 class ModelTimeout(ModelError):  # noqa: N818
     """The model did not answer in the time it was given."""
+
+
+class PromptfixWarning(UserWarning):
+    """Something goes on, though perhaps not as it should; issued with `warnings.warn`."""

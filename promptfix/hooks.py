@@ -2,7 +2,7 @@
 
 A hook name is a module of the model (`model.layers.3`, `transformer.h.3`), with `.output` or
 `.input` behind it if one likes, or a TransformerLens name (`blocks.3.hook_resid_post`). Names of
-decoder layers are understood in any model, whatever its modules are called.
+decoder layers and of what is in them are understood in any model, whatever its modules are called.
 """
 
 import re
@@ -18,7 +18,8 @@ from promptfix.errors import LensError
 Side: TypeAlias = Literal["in", "out"]
 
 _LENS_STYLE = re.compile(r"blocks\.(\d+)\.(?:hook_)?(resid_post|out|resid_pre|in)")
-_LAYER = re.compile(r"(?:[a-z_]+\.)*(?:layers|h|blocks)\.(\d+)")
+_LAYER = re.compile(r"(?:[a-z_]+\.)*(?:layers|h|blocks)\.(\d+)(?:\.(.+))?")
+_OTHER_LENS_STYLE = re.compile(r"hook_.+|blocks\.\d+\..*hook_.+")
 _SIDES: dict[str, Side] = {"resid_post": "out", "out": "out", "resid_pre": "in", "in": "in"}
 
 
@@ -43,12 +44,15 @@ class Tap:
             module.register_forward_pre_hook(self._entering, with_kwargs=True)
 
     @contextmanager
-    def listening(self, *, stop: bool = False) -> Generator[list[Tensor]]:
+    def listening(
+        self, heard: list[Tensor] | None = None, *, stop: bool = False
+    ) -> Generator[list[Tensor]]:
         """Collect what passes, one [batch, tokens, d] for each run of the model in this thread.
 
-        With `stop`, the first run ends at the tap, which leaves the `with` block.
+        It is added to `heard`, if given. With `stop`, the first run ends at the tap, which leaves
+        the `with` block.
         """
-        heard: list[Tensor] = []
+        heard = [] if heard is None else heard
         self._listener.heard, self._listener.stop = heard, stop
         try:
             yield heard
@@ -80,36 +84,39 @@ def resolve(model: nn.Module, hook: str) -> tuple[nn.Module, Side]:
     """
     name, side = _parse(hook)
     modules = dict(model.named_modules())
-    if isinstance(name, str) and name in modules:
+    if name in modules:
         return modules[name], side
-    number = name if isinstance(name, int) else _layer(name)
-    layers = _decoder_layers(model)
-    if number is None or number >= len(layers):
+    if _OTHER_LENS_STYLE.fullmatch(name):
         raise LensError(
-            f"the model has no place called {hook!r} among its {len(layers)} decoder layers; "
-            "use the model that the SAE was trained on"
+            f"the SAE reads {hook!r}, and of TransformerLens' names promptfix knows those of the "
+            "residual stream (hook_resid_pre, hook_resid_post); use the release's residual SAE"
         )
-    return layers[number], side
+    layers = _decoder_layers(model)
+    # The same layer under another prefix: a wrapper for images, say, or another family's name.
+    match = _LAYER.fullmatch(name)
+    if match and int(match[1]) < len(layers):
+        inside = dict(layers[int(match[1])].named_modules())
+        if (rest := match[2] or "") in inside:
+            return inside[rest], side
+    raise LensError(
+        f"the model has no place called {hook!r} among its {len(layers)} decoder layers; "
+        "use the model that the SAE was trained on"
+    )
 
 
 def layer_of(hook: str) -> int | None:
     """Read the number of the layer from a hook name, e.g. 3 from `model.layers.3`."""
-    name, _ = _parse(hook)
-    return name if isinstance(name, int) else _layer(name)
+    match = _LAYER.fullmatch(_parse(hook)[0])
+    return int(match[1]) if match else None
 
 
-def _parse(hook: str) -> tuple[str | int, Side]:
-    """Split a hook name into a module's name, or a layer's number, and a side."""
+def _parse(hook: str) -> tuple[str, Side]:
+    """Split a hook name into the name of a module and a side."""
     if match := _LENS_STYLE.fullmatch(hook):
-        return int(match[1]), _SIDES[match[2]]
+        return f"layers.{match[1]}", _SIDES[match[2]]
     if hook.endswith(".input"):
         return hook.removesuffix(".input"), "in"
     return hook.removesuffix(".output"), "out"
-
-
-def _layer(name: str) -> int | None:
-    match = _LAYER.fullmatch(name)
-    return int(match[1]) if match else None
 
 
 def _decoder_layers(model: nn.Module) -> list[nn.Module]:

@@ -2,25 +2,21 @@
 
 Feature numbers mean nothing elsewhere: a detector that is applied to another model, or to another
 layer of the same one, still fires, at random. So nothing is read through a lens that does not
-match, and what matches still has to see what it should on a few saved prompts (`self_check`).
+match, and what matches still has to see what it should on a few saved prompts (health.py).
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
-from promptfix.errors import LensError, MicroscopeError
+from promptfix.errors import LensError, MicroscopeError, PromptfixWarning
 from promptfix.formats import Lens, SelfCheck
 from promptfix.hooks import layer_of
-from promptfix.microscope import Microscope
-from promptfix.network import Network
-from promptfix.records import Prompt
-from promptfix.sae import Sae
+from promptfix.hub import model_name
 from promptfix.saefile import CONFIG, WEIGHTS, SaeConfig
 
 _HASHES = {
@@ -29,33 +25,40 @@ _HASHES = {
     "tokenizer_sha256": "the tokenizer",
     "template_sha256": "the chat template",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How well an SAE fits what passes in the model, over user tokens and read-outs."""
-
-    l0: float
-    """Mean number of active features per position."""
-    unexplained: float
-    """Share of the variance that it leaves unexplained."""
-    positions: int
+_REMEDIES = {
+    "tokenizer.json": "restore it, or make it with AutoTokenizer.from_pretrained(...) and "
+    "save_pretrained",
+    "model.safetensors": "restore it; other formats are not read: convert them with transformers",
+}
+_NO_TEMPLATE = hashlib.sha256(b"").hexdigest()
+_CHAT_NAME = re.compile(r"(?i)(?:^|[-_./])(?:it|instruct|chat|sft|dpo|distill|oss)(?:$|[-_./])")
+"""How names of models that were tuned for chats differ from those of their base."""
 
 
 def identify(model: Path | str, sae: Path | str, check: SelfCheck | None = None) -> Lens:
     """Make the entry of detectors/lenses.json for a model and an SAE, both folders.
 
-    Raises MicroscopeError if a file is missing or broken.
+    Raises MicroscopeError if a file is missing or broken, and LensError if the SAE's own metadata
+    names another model.
     """
     model, sae = Path(model), Path(sae)
     config = SaeConfig.load(sae)
     layer = layer_of(config.hook)
     if layer is None:
-        raise MicroscopeError(f"the SAE in {sae} names no decoder layer but {config.hook!r}")
+        raise MicroscopeError(
+            f"the SAE in {sae} names no decoder layer but {config.hook!r}; use one that reads the "
+            "residual stream"
+        )
+    weights = model_sha256(model)
+    if config.metadata.get("model_sha256", weights) != weights:
+        raise LensError(
+            f"the SAE in {sae} was trained on another model than the one in {model}; "
+            "use that model, or train an SAE on this one"
+        )
     return Lens(
-        model=model.resolve().name,
+        model=model_name(model),
         sae=sae.resolve().name,
-        model_sha256=model_sha256(model),
+        model_sha256=weights,
         sae_sha256=sae_sha256(sae),
         tokenizer_sha256=_sha256(model / "tokenizer.json"),
         template_sha256=template_sha256(model),
@@ -70,7 +73,6 @@ def identify(model: Path | str, sae: Path | str, check: SelfCheck | None = None)
 def check_lens(name: str, lens: Lens, model: Path | str, sae: Path | str) -> None:
     """Compare a lens with the folders to be loaded.
 
-    Also compares the model with the one that the SAE's own metadata names, if it names one.
     Raises LensError if they differ, MicroscopeError if a file is missing or broken.
     """
     found = identify(model, sae)
@@ -78,12 +80,6 @@ def check_lens(name: str, lens: Lens, model: Path | str, sae: Path | str) -> Non
         raise LensError(
             f"the lens {name} does not fit what is in {model} and {sae}: {', '.join(wrong)} "
             f"changed; restore those files, or name the folders that {name} is for"
-        )
-    metadata = SaeConfig.load(sae).metadata
-    if metadata.get("model_sha256", found.model_sha256) != found.model_sha256:
-        raise LensError(
-            f"the SAE in {sae} was trained on another model than the one in {model}; "
-            "use that model, or train an SAE on this one"
         )
 
 
@@ -102,49 +98,25 @@ def find_lens(lenses: Mapping[str, Lens], model: Path | str, sae: Path | str) ->
     )
 
 
-def measure(network: Network, sae: Sae, prompts: Sequence[str]) -> Health:
-    """Measure how an SAE fits a model, on prompts given as the user's words."""
-    microscope = Microscope(network, sae, lens="")
-    asked = [Prompt(text=prompt) for prompt in prompts]
-    seen = torch.cat([residual for _, residual in microscope.residuals(asked)])
-    features = sae.encode(seen)
-    seen = seen.to(features.device)
-    error = (seen - sae.reconstruct(seen, features)).square().sum()
-    variance = (seen - seen.mean(0)).square().sum()
-    l0 = (features != 0).sum(-1).float().mean()
-    return Health(float(l0), float(error / variance), len(seen))
-
-
-def bounds(prompts: Sequence[str], health: Health) -> SelfCheck:
-    """Turn a measurement into what has to be seen on the same prompts from now on.
-
-    The margin is wide enough for another machine's arithmetic and half-precision weights, and far
-    too narrow for a neighbouring layer.
-    """
-    return SelfCheck(
-        prompts=tuple(prompts),
-        l0_at_least=health.l0 * 0.8,
-        l0_at_most=health.l0 * 1.25 + 1,
-        unexplained_at_most=health.unexplained * 1.25 + 0.01,
-    )
-
-
-def self_check(name: str, lens: Lens, network: Network, sae: Sae) -> None:
-    """Look through a lens at its saved prompts; without any there is nothing to see.
-
-    Raises LensError if the SAE does not fit what passes in the model.
-    """
-    if (check := lens.self_check) is None:
-        return
-    health = measure(network, sae, check.prompts)
-    active = check.l0_at_least <= health.l0 <= check.l0_at_most
-    if not active or not health.unexplained <= check.unexplained_at_most:
-        raise LensError(
-            f"the SAE of lens {name} does not fit what passes in the model: {health.l0:.1f} "
-            f"features are active ({check.l0_at_least:.1f} to {check.l0_at_most:.1f} expected) "
-            f"and {health.unexplained:.0%} of the variance stays unexplained (at most "
-            f"{check.unexplained_at_most:.0%} expected); check that config.json and the hook are "
-            "those of the lens"
+def warn_of_other_form(model: Path | str, sae: Path | str) -> None:
+    """Warn if one of model and SAE is made for chats and the other, as far as it says, is not."""
+    metadata = SaeConfig.load(sae).metadata
+    trained_on, template = str(metadata.get("model_name") or ""), template_sha256(Path(model))
+    chats = template != _NO_TEMPLATE
+    if (seen := metadata.get("template_sha256")) is not None:
+        same = seen == template
+    else:
+        named = trained_on.rpartition("/")[2] in ("", model_name(Path(model)).rpartition("/")[2])
+        same = named or chats == bool(_CHAT_NAME.search(trained_on))
+    if not same:
+        here = "is made for chats" if chats else "has no chat template"
+        warnings.warn(
+            PromptfixWarning(
+                f"the SAE was trained on {trained_on or 'a model'} with another form of prompts, "
+                f"and the model in {model} {here}: its features may stand for other things; hold "
+                "them against prompts with promptfix sae check, or use an SAE made for this model"
+            ),
+            stacklevel=2,
         )
 
 
@@ -193,7 +165,8 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise MicroscopeError(f"{path} cannot be read ({error.strerror}); restore it") from error
+        remedy = _REMEDIES.get(path.name, "restore it")
+        raise MicroscopeError(f"{path} cannot be read ({error.strerror}); {remedy}") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from torch import Tensor
 from promptfix.chat import Chat, encode
 from promptfix.errors import LensError, MicroscopeError, PromptfixError
 from promptfix.hooks import Tap
-from promptfix.network import Network, Prefill, like_lengths
+from promptfix.network import Network, Prefill, in_batches, out_of_memory
 from promptfix.pipeline import Look
 from promptfix.records import Activation, Prompt, Reading
 from promptfix.saefile import SaeConfig
+
+_POSITIONS = 512
+"""How many positions are looked at together: of a whole SAE, one takes as much as it is wide."""
 
 
 class Encoder(Protocol):
@@ -81,9 +84,13 @@ class Microscope:
             raise
         except Exception as error:
             # Whatever breaks in a foreign model is one thing to the pipeline: it cannot look.
+            remedy = (
+                "shorten the prompt, or choose a smaller model or --dtype bfloat16"
+                if out_of_memory(error)
+                else "run promptfix check, and report this if the lens is in order"
+            )
             raise MicroscopeError(
-                f"the model could not be read ({type(error).__name__}: {error}); "
-                "run promptfix check, and report this if the lens is in order"
+                f"the model could not be read ({type(error).__name__}: {error}); {remedy}"
             ) from error
         reading = Reading(
             lens=self.lens, prompt=prompt, tokens=chat.tokens, activations=activations
@@ -117,10 +124,12 @@ class Microscope:
         chats = [encode(self.network.tokenizer, prompt) for prompt in prompts]
         lengths = [len(chat.ids) for chat in chats]
         self.network.check_length(max(lengths, default=0))
-        for some in like_lengths(lengths, batch):
-            seen = self._run([chats[index].ids for index in some])
-            for index, residual in zip(some, seen, strict=True):
-                yield index, residual[chats[index].looked_at].float()
+
+        def run(some: list[int]) -> Tensor:
+            return self._run([chats[index].ids for index in some])
+
+        for index, residual in in_batches(lengths, batch, run):
+            yield index, residual[chats[index].looked_at].float()
 
     @torch.inference_mode()
     def _run(self, prompts: Sequence[Sequence[int]]) -> Tensor:
@@ -136,14 +145,21 @@ class Microscope:
     def _look(self, chat: Chat, prefill: Prefill) -> tuple[Activation, ...]:
         if prefill.residual is None:
             raise MicroscopeError("the model ran without passing the hook; check the lens's hook")
-        positions = chat.looked_at
-        found = self.encoder.encode(prefill.residual[positions]).cpu()
+        positions = torch.tensor(chat.looked_at)
+        return tuple(
+            activation
+            for some in positions.split(_POSITIONS)
+            for activation in self._activations(some, prefill.residual[some])
+        )
+
+    def _activations(self, positions: Tensor, residual: Tensor) -> Iterator[Activation]:
+        found = self.encoder.encode(residual).cpu()
         if not bool(found.isfinite().all()):
             raise MicroscopeError("the model's activations are no numbers; restore its weights")
-        places: list[list[int]] = found.nonzero().tolist()
-        values: list[float] = found[found != 0].tolist()
-        features = self.encoder.features
-        return tuple(
-            Activation(feature=features[column], position=positions[row], value=value)
-            for (row, column), value in zip(places, values, strict=True)
-        )
+        rows, columns = found.nonzero(as_tuple=True)
+        features = torch.tensor(self.encoder.features, dtype=torch.long)[columns].tolist()
+        values: list[float] = found[rows, columns].tolist()
+        for feature, position, value in zip(
+            features, positions[rows].tolist(), values, strict=True
+        ):
+            yield Activation(feature=feature, position=position, value=value)

@@ -9,11 +9,13 @@ Nothing here knows about SAEs, detectors or prompts.
 
 import copy
 import inspect
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -22,10 +24,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from transformers.utils import logging
 
-from promptfix.chat import Tokenizer
-from promptfix.errors import MicroscopeError, PromptTooLong
+from promptfix.chat import Tokenizer, check_template
+from promptfix.errors import MicroscopeError, PromptfixWarning, PromptTooLong
 from promptfix.hooks import Tap
+from promptfix.hub import model_folder
 
+T = TypeVar("T")
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 Cache: TypeAlias = Any
 """A `transformers.DynamicCache`."""
 
@@ -58,6 +63,8 @@ class Network:
     """How many tokens it can take, prompt and answer together."""
     stops: frozenset[int]
     """The tokens that end an answer."""
+    chunk: int = 1024
+    """How many tokens are read at a time, so that a long prompt takes memory for its cache only."""
     _extra: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,11 +130,13 @@ class Network:
     def _read_on(
         self, ids: Sequence[int], cache: Cache, tap: Tap | None
     ) -> tuple[Tensor, Tensor | None]:
-        if tap is None:
-            return self.forward(self.tensor([ids]), cache)[0], None
-        with tap.listening() as heard:
-            logits = self.forward(self.tensor([ids]), cache)
-        return logits[0], heard[0][0]
+        heard: list[Tensor] = []
+        logits = torch.empty(0)
+        for first in range(0, len(ids), self.chunk):
+            part = self.tensor([ids[first : first + self.chunk]])
+            with tap.listening(heard) if tap else nullcontext():
+                logits = self.forward(part, cache)[0]
+        return logits, torch.cat(heard, dim=1)[0] if heard else None
 
     def _shared(self, ids: Sequence[int], before: Prefill | None, tap: Tap | None) -> int:
         """Count the tokens of a prefill that need not be read again."""
@@ -139,14 +148,14 @@ class Network:
         return kept if kept == len(before.ids) or flexible(before.cache) else 0
 
 
-def load_network(folder: Path | str, device: str = "auto") -> Network:
-    """Load a model and its fast tokenizer from a folder, never from the network.
+def load_network(folder: Path | str, device: str = "auto", dtype: Dtype = "auto") -> Network:
+    """Load a model and its fast tokenizer from a folder or the local cache, never from the network.
 
-    `auto` takes a GPU if there is one. Weights in half precision run in float32 on a CPU, where
-    that is faster. Raises MicroscopeError if anything is missing, damaged or no causal language
-    model.
+    The device `auto` is a GPU if there is one. The type `auto` is float32 on a CPU, where that is
+    faster, and that of the weights elsewhere. Weights that need no conversion stay mapped from
+    their file. Raises MicroscopeError if anything is missing, damaged or no causal language model.
     """
-    path = Path(folder)
+    path = model_folder(folder)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if not (path / "config.json").is_file():
@@ -154,26 +163,79 @@ def load_network(folder: Path | str, device: str = "auto") -> Network:
             f"{path} holds no config.json; give a folder with a Hugging Face model"
         )
     try:
-        model = _load_model(path, device)
+        model = _load_model(path, device, dtype)
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
         reason = " ".join(str(error).split())[:300]
         raise MicroscopeError(
             f"the model in {path} cannot be loaded ({reason}); restore its files"
         ) from error
-    if not tokenizer.is_fast:
-        raise MicroscopeError(f"the tokenizer in {path} is not a fast one; add its tokenizer.json")
+    _check_tokenizer(path, tokenizer, model)
     # Padding or cutting is done by nobody: both would be a state that threads share.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return Network(model, tokenizer, _context(model), _stops(model, tokenizer))
 
 
-def like_lengths(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
-    """Cut items into batches of like length: yield their indices, `batch` at a time."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    for first in range(0, len(order), batch):
-        yield order[first : first + batch]
+def _check_tokenizer(path: Path, tokenizer: Tokenizer, model: Any) -> None:
+    if not tokenizer.is_fast:
+        raise MicroscopeError(f"the tokenizer in {path} is not a fast one; add its tokenizer.json")
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise MicroscopeError(
+            f"the tokenizer in {path} knows {len(tokenizer)} tokens and the model {rows}: it is "
+            "another model's; restore the tokenizer files that came with the model"
+        )
+    check_template(tokenizer)
+
+
+def in_batches(
+    lengths: Sequence[int], batch: int, run: Callable[[list[int]], Iterable[T]]
+) -> Iterator[tuple[int, T]]:
+    """Run items of like length together: yield their indices and what came of them.
+
+    `run` takes the indices of at most `batch` items. Where memory runs out the batches become
+    smaller, with a warning. Raises MicroscopeError if there is not enough for a single item.
+    """
+    left = sorted(range(len(lengths)), key=lengths.__getitem__)
+    while left:
+        some = left[:batch]
+        results = _unless_out_of_memory(run, some)
+        if results is None and len(some) == 1:
+            raise MicroscopeError(
+                f"there is not enough memory for one prompt of {lengths[some[0]]} tokens; shorten "
+                "it, or choose a smaller model or --dtype bfloat16"
+            )
+        if results is None:
+            batch = len(some) // 2
+            warnings.warn(
+                PromptfixWarning(f"memory ran out: going on with {batch} prompts at a time"),
+                stacklevel=2,
+            )
+            continue
+        yield from zip(some, results, strict=True)
+        left = left[len(some) :]
+
+
+def _unless_out_of_memory(
+    run: Callable[[list[int]], Iterable[T]], some: list[int]
+) -> list[T] | None:
+    try:
+        return list(run(some))
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+    # Outside the handler, whose traceback holds on to the tensors.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that memory ran out, on a GPU or elsewhere."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "t allocate memory" in str(error)
+    )
 
 
 def fork(cache: Cache, keep: int) -> Cache:
@@ -199,7 +261,7 @@ def flexible(cache: Cache) -> bool:
     )
 
 
-def _load_model(path: Path, device: str) -> Any:
+def _load_model(path: Path, device: str, dtype: Dtype) -> Any:
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -208,7 +270,7 @@ def _load_model(path: Path, device: str) -> Any:
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
-            dtype=torch.float32 if device == "cpu" else "auto",
+            dtype="float32" if (dtype, device) == ("auto", "cpu") else dtype,
             output_loading_info=True,
         )
     finally:

@@ -2,17 +2,20 @@
 
 `SaeSlice` holds the features that detectors name and nothing else: each is one column of the
 encoder, so a handful costs hundreds of times less than all. `Sae` is the whole autoencoder, for
-looking at any feature, for mining and for measuring how well it reconstructs.
+looking at any feature and for mining; `blocks` and `fit` measure how well one reconstructs without
+ever holding all of it.
 
 Both compute in float32, whatever the weights are stored in, and know nothing about the model
 whose activations they are given. Importing sae-lens would take seconds and brings wandb and
 transformer-lens along; what it computes at inference is a few lines, and a test compares the two.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -20,42 +23,66 @@ from torch import Tensor
 from promptfix.errors import MicroscopeError
 from promptfix.saefile import WEIGHTS, Normalisation, SaeConfig, read_weights
 
+_ROWS = 512
+"""How many positions all features of an SAE are computed for at a time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SaeSlice:
-    """Some features of an SAE."""
+    """Some features of an SAE.
+
+    Of a topk SAE the whole encoder is held and computed, since whether one of its features fires
+    depends on all others; only what comes out is cut down to the features asked for.
+    """
 
     config: SaeConfig
     features: tuple[int, ...]
     """The features held, in the order in which `encode` returns them."""
     weights: Mapping[str, Tensor]
-    """`W_enc` [d_in, n], one vector [n] per name in `saefile.PER_FEATURE`, `b_dec` [d_in]."""
+    """`W_enc` [d_in, n], one vector [n] per name in `saefile.PER_FEATURE`, `b_dec` [d_in];
+    n is the number of features held, for topk that of all, with `norms` [n] if they count."""
 
     @classmethod
-    def load(cls, folder: Path | str, features: Sequence[int], *, d_in: int | None = None) -> Self:
+    def load(
+        cls,
+        folder: Path | str,
+        features: Sequence[int],
+        *,
+        d_in: int | None = None,
+        device: str = "cpu",
+    ) -> Self:
         """Read the columns of these features, and no other, from a sae-lens folder.
 
-        Raises MicroscopeError if the folder cannot be used, if a feature does not exist, or if
-        the SAE is topk, and LensError if it does not read activations that are `d_in` wide.
+        Raises MicroscopeError if the folder cannot be used or a feature does not exist, and
+        LensError if it does not read activations that are `d_in` wide.
         """
         config = SaeConfig.load(folder, d_in=d_in)
-        if config.architecture == "topk":
-            raise MicroscopeError(
-                f"the SAE in {folder} is topk: whether one feature fires depends on all others, "
-                "so single features cannot be read; read all features, or use a JumpReLU SAE"
-            )
         _check_features(folder, features, config.d_sae)
-        weights = read_weights(Path(folder) / WEIGHTS, config, features, decoder=False)
-        return cls(config, tuple(features), weights)
+        coupled = config.architecture == "topk"
+        weights = read_weights(
+            Path(folder) / WEIGHTS,
+            config,
+            None if coupled else features,
+            decoder=config.rescale_by_decoder,
+        )
+        weights = _with_norms(config, weights)
+        weights.pop("W_dec", None)
+        return cls(config, tuple(features), _on(device, weights))
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode activations [..., d_in] of any dtype into features [..., n], float32."""
-        return _encode(self.config, self.weights, x)
+        if self.config.architecture == "topk":
+            columns = list(self.features)
+            flat = x.reshape(-1, x.shape[-1]).split(_ROWS)
+            found = [_encode(self.config, self.weights, rows)[:, columns] for rows in flat]
+            return torch.cat(found).view(*x.shape[:-1], -1)
+        with _one_thread():
+            return _encode(self.config, self.weights, x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sae:
-    """A whole SAE."""
+    """A whole SAE, or a block of one."""
 
     config: SaeConfig
     weights: Mapping[str, Tensor]
@@ -66,7 +93,7 @@ class Sae:
         """Read a sae-lens folder. Raises MicroscopeError or LensError, as SaeSlice.load."""
         config = SaeConfig.load(folder, d_in=d_in)
         weights = read_weights(Path(folder) / WEIGHTS, config, None, decoder=True)
-        return cls(config, {name: tensor.to(device) for name, tensor in weights.items()})
+        return cls(config, _on(device, _with_norms(config, weights)))
 
     @property
     def features(self) -> tuple[int, ...]:
@@ -77,6 +104,12 @@ class Sae:
         """Encode activations [..., d_in] of any dtype into features [..., d_sae], float32."""
         return _encode(self.config, self.weights, x)
 
+    def decode(self, features: Tensor) -> Tensor:
+        """Add up what features [..., d_sae] stand for: [..., d_in], without `b_dec`."""
+        if self.config.rescale_by_decoder:
+            features = features / self.weights["norms"]
+        return features @ self.weights["W_dec"]
+
     def reconstruct(self, x: Tensor, features: Tensor | None = None) -> Tensor:
         """Decode features [..., d_sae] in place of the activations x [..., d_in], float32.
 
@@ -84,10 +117,84 @@ class Sae:
         undone with the statistics of x, which is why decoding needs it.
         """
         features = self.encode(x) if features is None else features
-        if self.config.rescale_by_decoder:
-            features = features / _decoder_norms(self.weights)
-        decoded = features @ self.weights["W_dec"] + self.weights["b_dec"]
+        return self.finish(x, self.decode(features))
+
+    def finish(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """Turn what features of the activations x add up to into a reconstruction of x."""
+        decoded = decoded + self.weights["b_dec"]
         return _denormalise(self.config.normalisation, decoded, _beside(self.weights, x))
+
+
+class Fit(NamedTuple):
+    """How well an SAE fits activations."""
+
+    l0: float
+    """Mean number of active features per position."""
+    unexplained: float
+    """Share of the variance that it leaves unexplained."""
+
+
+def blocks(folder: Path | str, *, d_in: int | None = None, size: int = 4096) -> Iterator[Sae]:
+    """Read an SAE `size` features at a time, so that it is never whole in memory.
+
+    A topk SAE comes in one piece. Raises as `Sae.load` does.
+    """
+    config = SaeConfig.load(folder, d_in=d_in)
+    if config.architecture == "topk":
+        yield Sae.load(folder)
+        return
+    for first in range(0, config.d_sae, size):
+        some = range(first, min(first + size, config.d_sae))
+        weights = read_weights(Path(folder) / WEIGHTS, config, some, decoder=True)
+        yield Sae(config, _with_norms(config, weights))
+
+
+def fit(sae: Iterable[Sae], x: Tensor) -> Fit:
+    """Measure how an SAE, in one or several blocks, fits activations [positions, d_in]."""
+    active, decoded, block = 0.0, torch.zeros(()), None
+    x = x.float().cpu()
+    for block in sae:
+        parts = [_active_and_decoded(block, rows) for rows in x.split(_ROWS)]
+        active += sum(count for count, _ in parts)
+        decoded = decoded + torch.cat([part for _, part in parts])
+    assert block is not None, "an SAE has at least one feature"
+    error = (x - block.finish(x, decoded).cpu()).square().sum()
+    variance = (x - x.mean(0)).square().sum()
+    return Fit(active / len(x), float(error / variance))
+
+
+def _active_and_decoded(block: Sae, rows: Tensor) -> tuple[float, Tensor]:
+    features = block.encode(rows)
+    return float((features != 0).sum()), block.decode(features)
+
+
+_ALONE = threading.Lock()
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """Compute on one thread: for products this small, waking others takes longer than they help."""
+    with _ALONE:  # the number is the whole process's
+        several = torch.get_num_threads()
+        if several == 1:
+            yield
+            return
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(several)
+
+
+def _on(device: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(device) for name, tensor in weights.items()}
+
+
+def _with_norms(config: SaeConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add the decoder's norms where features are compared by what they add to the output."""
+    if config.rescale_by_decoder:
+        weights["norms"] = weights["W_dec"].norm(dim=-1)
+    return weights
 
 
 def _encode(config: SaeConfig, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -113,13 +220,9 @@ def _beside(weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
 
 def _topk(config: SaeConfig, weights: Mapping[str, Tensor], pre: Tensor) -> Tensor:
     if config.rescale_by_decoder:
-        pre = pre * _decoder_norms(weights)
+        pre = pre * weights["norms"]
     values, indices = pre.topk(config.k, dim=-1, sorted=False)
     return torch.zeros_like(pre).scatter_(-1, indices, values.relu())
-
-
-def _decoder_norms(weights: Mapping[str, Tensor]) -> Tensor:
-    return weights["W_dec"].norm(dim=-1)
 
 
 def _normalise(kind: Normalisation, x: Tensor) -> Tensor:

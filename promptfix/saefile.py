@@ -139,8 +139,8 @@ def read_weights(
 ) -> dict[str, Tensor]:
     """Read what `config` needs of a weight file, for some features or (None) for all.
 
-    Of some features only their columns are read, and never the decoder. Returns float32. Raises
-    MicroscopeError if the file is missing or damaged, or not of this configuration.
+    Of some features only their columns (in the decoder, their rows) are read. Returns float32.
+    Raises MicroscopeError if the file is missing or damaged, or not of this configuration.
     """
     shapes = {"W_enc": (config.d_in, config.d_sae), "b_dec": (config.d_in,)}
     shapes |= dict.fromkeys(PER_FEATURE[config.architecture], (config.d_sae,))
@@ -149,8 +149,7 @@ def read_weights(
     try:
         with safe_open(path, framework="pt") as file:
             _check_shapes(path, file, shapes)
-            columns = None if features is None else list(features)
-            weights = {name: _columns(file, name, columns) for name in shapes}
+            weights = {name: _part(file, name, features) for name in shapes}
     except (OSError, SafetensorError) as error:
         raise MicroscopeError(
             f"{path} cannot be read ({error}); it is missing or damaged: restore the file"
@@ -171,14 +170,15 @@ def _check_shapes(path: Path, file: Any, shapes: Mapping[str, tuple[int, ...]]) 
             )
 
 
-def _columns(file: Any, name: str, features: list[int] | None) -> Tensor:
-    """Read one tensor, and of its axis of features (the last) only these."""
+def _part(file: Any, name: str, features: Sequence[int] | None) -> Tensor:
+    """Read one tensor, and of its axis of features only these."""
     if features is None or name == "b_dec":
         return cast("Tensor", file.get_tensor(name)).float()
-    part = file.get_slice(name)
-    if name == "W_enc":
-        columns = [part[:, feature : feature + 1] for feature in features]
+    part, axis = file.get_slice(name), 0 if name == "W_dec" else -1
+    if isinstance(features, range) and features.step == 1:
+        runs = [slice(features.start, features.stop)]
     else:
-        columns = [part[feature : feature + 1] for feature in features]
-    empty = (part.get_shape()[0], 0) if name == "W_enc" else (0,)
-    return torch.cat([torch.empty(empty), *(column.float() for column in columns)], dim=-1)
+        runs = [slice(feature, feature + 1) for feature in features]
+    pieces = [part[:, run] if name == "W_enc" else part[run] for run in runs]
+    empty = (*part.get_shape()[:-1], 0) if axis else (0, *part.get_shape()[1:])
+    return torch.cat([torch.empty(empty), *(piece.float() for piece in pieces)], dim=axis)

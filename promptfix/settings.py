@@ -33,13 +33,17 @@ class Settings(BaseSettings):
     )
 
     model: Path | None = None
-    """Folder of a Hugging Face model; None is the embedded one."""
+    """Folder of a Hugging Face model, or `org/name@revision` in the local Hugging Face cache; None
+    is the embedded one."""
     sae: Path | None = None
-    """Folder of its SAE in the sae-lens format; None is the embedded one."""
+    """Folder of its SAE in the sae-lens format, or `release/sae_id` once it has been imported; None
+    is the embedded one."""
     lens: str | None = None
     """Id in detectors/lenses.json; None is the one whose hashes fit the model and the SAE."""
     device: str = "auto"
     """`cpu`, `cuda`, ...; `auto` takes a GPU if there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """What the model computes in; `auto` is float32 on a CPU, else what its weights are in."""
     detectors: Path | None = None
     annotations: Path | None = None
     """Folders of data; None are the library's own."""

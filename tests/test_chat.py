@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptfix.chat import encode, encode_ids
+from promptfix.chat import check_template, encode, encode_ids
 from promptfix.errors import MicroscopeError, PromptError
 from promptfix.records import Prompt
 from tests.tiny import NO_SYSTEM, STRIPPING, TEMPLATE, tokenizer
@@ -114,3 +114,11 @@ def test_a_template_that_changes_the_words_is_refused(change):
     """Nothing in the model could be traced to the user's characters."""
     with pytest.raises(MicroscopeError, match="template"):
         encode(tokenizer(TEMPLATE.replace("m['content']", change)), Prompt(text="Tom has"))
+
+
+@pytest.mark.parametrize("template", ["{% for %}", "{{ messages[7]['content'] }}", "{{ 1 / 0 }}"])
+def test_a_template_that_fails_is_the_models_fault(template):
+    """It is found when the model is loaded, not blamed on a prompt."""
+    with pytest.raises(MicroscopeError, match=r"chat template fails.*restore"):
+        check_template(tokenizer(template))
+    check_template(tokenizer(NO_SYSTEM + TEMPLATE))

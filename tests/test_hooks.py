@@ -60,6 +60,23 @@ def test_a_place_that_is_not_there_is_a_lens_error(hook):
         resolve(model(CONFIGS["model.layers"]), hook or "nowhere")
 
 
+@pytest.mark.parametrize(
+    "hook",
+    ["blocks.1.hook_mlp_out", "blocks.1.attn.hook_z", "hook_embed", "blocks.1.ln2.hook_normalized"],
+)
+def test_places_beside_the_residual_stream_are_refused_in_words(hook):
+    """The registry has SAEs for them; the remedy is the residual one of the same release."""
+    with pytest.raises(LensError, match="residual SAE"):
+        resolve(model(CONFIGS["model.layers"]), hook)
+
+
+@pytest.mark.parametrize("hook", ["model.layers.1.mlp", "model.layers.1.mlp.output"])
+def test_a_module_inside_a_layer_is_found_in_any_wrapper(hook):
+    """Its path from the layer on decides, whatever stands before."""
+    network = model(CONFIGS["model.language_model.layers"])
+    assert resolve(network, hook.replace("model.layers", "a.b.layers")) == resolve(network, hook)
+
+
 def test_the_layer_is_read_from_the_name():
     """All styles of names give the number."""
     names = ["model.layers.4", "blocks.4.hook_resid_post", "transformer.h.4.output"]

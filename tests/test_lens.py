@@ -2,20 +2,23 @@
 
 import json
 import shutil
-from dataclasses import replace
+import warnings
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from promptfix.errors import LensError, MicroscopeError
+from promptfix.assembly import EMBEDDED
+from promptfix.errors import LensError, MicroscopeError, PromptfixWarning
 from promptfix.formats import Detector, Lens
-from promptfix.lens import bounds, check_lens, find_lens, identify, measure, self_check
+from promptfix.health import bounds, compare, measure, self_check
+from promptfix.lens import check_lens, find_lens, identify, warn_of_other_form
 from promptfix.library import Library
 from promptfix.local import load_local
 from promptfix.network import load_network
 from promptfix.records import Prompt
-from promptfix.sae import Sae
+from promptfix.sae import Fit
+from promptfix.saefile import SaeConfig
 from tests.tiny import WIDTH, save_model, save_sae
 
 PROMPTS = ["Tom has 12 apples and buys eggs.", "The storm devoured the village.", "Ann reads."]
@@ -43,7 +46,7 @@ def sae(tmp_path):
 
 def pinned(model, sae) -> Lens:
     """A lens with a self-check, as it is written after training."""
-    health = measure(load_network(model, "cpu"), Sae.load(sae), PROMPTS)
+    health = measure(load_network(model, "cpu"), sae, PROMPTS)
     return identify(model, sae, bounds(PROMPTS, health))
 
 
@@ -117,10 +120,10 @@ def test_the_order_of_keys_is_no_difference(model, sae):
 
 
 def test_an_sae_knows_the_model_it_was_trained_on(model, tmp_path):
-    """Its own metadata speaks against a lens that pairs it with another model."""
+    """Its own metadata speaks against pairing it with another model."""
     sae = save_sae(tmp_path / "sae", extra={"model_sha256": "0" * 64})
     with pytest.raises(LensError, match="trained on another model"):
-        check_lens("tiny", identify(model, sae), model, sae)
+        identify(model, sae)
 
 
 def test_shards_are_hashed_together(model, sae):
@@ -147,21 +150,66 @@ def test_a_missing_file_is_a_microscope_error(model, sae):
 
 def test_the_self_check_passes_where_it_was_measured(model, sae):
     """The perfect SAE leaves nothing unexplained and half of its features fire."""
-    network, whole = load_network(model, "cpu"), Sae.load(sae)
-    health = measure(network, whole, PROMPTS)
+    network = load_network(model, "cpu")
+    health = measure(network, sae, PROMPTS)
     assert health.unexplained < 1e-6
     assert health.l0 == pytest.approx(WIDTH, abs=1)
-    self_check("tiny", pinned(model, sae), network, whole)
+    self_check("tiny", pinned(model, sae), network, sae)
 
 
 def test_the_self_check_refuses_an_sae_that_does_not_fit(model, sae):
     """Hashes can be right and the model still not be what the SAE was trained on."""
-    network = load_network(model, "cpu")
-    whole = Sae.load(sae)
-    broken = {name: tensor.clone() for name, tensor in whole.weights.items()}
-    broken["b_enc"] -= 2.0
+    lens = pinned(model, sae)
+    weights = load_file(sae / "sae_weights.safetensors")
+    save_file(weights | {"b_enc": weights["b_enc"] - 2.0}, sae / "sae_weights.safetensors")
     with pytest.raises(LensError, match="stays unexplained"):
-        self_check("tiny", pinned(model, sae), network, replace(whole, weights=broken))
+        self_check("tiny", lens, load_network(model, "cpu"), sae)
+
+
+@pytest.mark.parametrize("layer", [2, 4])
+def test_the_self_check_refuses_a_neighbouring_layer(tmp_path, layer):
+    """On the embedded model and its SAE: off by one layer is found before anything is read."""
+    sae = shutil.copytree(EMBEDDED / "sae", tmp_path / "sae")
+    network = load_network(EMBEDDED / "model", "cpu")
+    lens = identify(EMBEDDED / "model", sae, bounds(PROMPTS, measure(network, sae, PROMPTS)))
+    self_check("mini", lens, network, sae)
+    config = json.loads((sae / "cfg.json").read_text())
+    config["metadata"] |= dict.fromkeys(("hook_name", "hf_hook_name"), f"model.layers.{layer}")
+    (sae / "cfg.json").write_text(json.dumps(config))
+    with pytest.raises(LensError, match="stays unexplained"):
+        self_check("mini", lens, network, sae)
+
+
+def test_an_sae_is_held_against_its_own_figures(tmp_path):
+    """Far from them is a warning, worse than nothing an error, and without any all is well."""
+    stated = SaeConfig.load(save_sae(tmp_path / "a", extra={"l0": 40, "explained_variance": 0.9}))
+    compare(stated, Fit(l0=50, unexplained=0.2))
+    compare(SaeConfig.load(save_sae(tmp_path / "b")), Fit(l0=500, unexplained=0.8))
+    with pytest.warns(PromptfixWarning, match=r"40\.0 are active.*chat template"):
+        compare(stated, Fit(l0=400, unexplained=0.2))
+    with pytest.warns(PromptfixWarning, match="10% stays unexplained"):
+        compare(stated, Fit(l0=40, unexplained=0.6))
+    with pytest.raises(LensError, match="does not fit this model at all"):
+        compare(stated, Fit(l0=40, unexplained=1.7))
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        ({}, False),
+        ({"model_name": "org/a-base"}, True),
+        ({"model_name": "org/a-instruct"}, False),
+        ({"model_name": "org/model"}, False),
+        ({"template_sha256": "0" * 64}, True),
+    ],
+)
+def test_a_chat_model_with_a_base_sae_is_warned_about(model, tmp_path, said, warned):
+    """Told by the template's hash, else by the name of the model that the SAE was trained on."""
+    sae = save_sae(tmp_path / "sae", extra=said)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_other_form(model, sae)
+    assert ["promptfix sae check" in str(warning.message) for warning in caught] == [True] * warned
 
 
 def library(lens: Lens, *features: int) -> Library:
@@ -200,11 +248,13 @@ def test_only_the_features_that_detectors_name_are_loaded(model, sae):
     assert off.microscope.encoder.features == (40,)
 
 
-def test_of_a_topk_sae_everything_is_loaded(model, tmp_path):
+def test_what_a_topk_sae_costs_is_said(model, tmp_path):
     """Its features cannot be had one by one."""
     sae = save_sae(tmp_path / "sae", "topk")
-    local = load_local(model=model, sae=sae, library=library(identify(model, sae), 3), device="cpu")
-    assert len(local.microscope.encoder.features) == 64
+    known = library(identify(model, sae), 3)
+    with pytest.warns(PromptfixWarning, match="all 64 are computed.*JumpReLU"):
+        local = load_local(model=model, sae=sae, library=known, device="cpu")
+    assert local.microscope.encoder.features == (3,)
 
 
 def test_an_unknown_lens_is_refused(model, sae):

@@ -1,18 +1,19 @@
 """The microscope reports what the model holds, once read, and never changes what the model says."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from promptfix.errors import LensError, MicroscopeError, PromptTooLong
+from promptfix.errors import LensError, MicroscopeError, PromptfixWarning, PromptTooLong
 from promptfix.microscope import Microscope
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt, Sampling
 from promptfix.sae import Sae, SaeSlice
-from tests.tiny import CONTEXT, LAYERS, save_model, save_sae
+from tests.tiny import CONTEXT, LAYERS, private_memory, save_model, save_sae, tokenizer
 
 FEATURES = [1, 5, 8, 13, 21, 34, 55]
 PROMPTS = [
@@ -224,6 +225,114 @@ def test_a_damaged_model_is_refused_and_named(tmp_path, damage):
     damage(folder)
     with pytest.raises(MicroscopeError, match=str(tmp_path)):
         load_network(folder, "cpu")
+
+
+def _swap_tokenizers(folder):
+    words = tokenizer()
+    words.add_tokens([f"word{number}" for number in range(9)])
+    words.save_pretrained(folder)
+
+
+def _break_template(folder):
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content | nonsense }}")
+
+
+@pytest.mark.parametrize(
+    ("damage", "remedy"),
+    [
+        (_swap_tokenizers, "another model's.*restore the tokenizer files"),
+        (_break_template, "restore the chat_template"),
+    ],
+)
+def test_a_tokenizer_or_template_that_does_not_fit_is_refused(tmp_path, damage, remedy):
+    """At load time, with what to do."""
+    folder = save_model(tmp_path)
+    damage(folder)
+    with pytest.raises(MicroscopeError, match=remedy):
+        load_network(folder, "cpu")
+
+
+def _short_of_memory(monkeypatch, network, most):
+    """Let memory run out for more than so many prompts at once."""
+    whole = type(network.model).forward
+
+    def forward(self, input_ids, **inputs):
+        if len(input_ids) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+        return whole(self, input_ids=input_ids, **inputs)
+
+    monkeypatch.setattr(type(network.model), "forward", forward)
+
+
+def test_where_memory_runs_out_batches_become_smaller(microscope, monkeypatch):
+    """Down to what fits, and it is said; the results are the same."""
+    prompts = [Prompt(text=text) for text in PROMPTS * 3]
+    model = LocalModel(microscope.network)
+    peaks, answers = microscope.read_many(prompts), model.answer_many(prompts, max_tokens=4)
+    _short_of_memory(monkeypatch, microscope.network, 3)
+    with pytest.warns(PromptfixWarning, match="with 3 prompts at a time"):
+        again = microscope.read_many(prompts, batch=12)
+    torch.testing.assert_close(again.user, peaks.user, atol=1e-4, rtol=1e-4)
+    with pytest.warns(PromptfixWarning, match="with 3 prompts at a time"):
+        assert model.answer_many(prompts, max_tokens=4, batch=12) == answers
+
+
+@pytest.mark.filterwarnings("ignore:memory ran out")
+def test_a_prompt_for_which_there_is_no_memory_is_refused(microscope, monkeypatch):
+    """With its length and a remedy, one by one and in a batch."""
+    prompts = [Prompt(text=text) for text in PROMPTS]
+    _short_of_memory(monkeypatch, microscope.network, 0)
+    with pytest.raises(MicroscopeError, match=r"not enough memory.*tokens; shorten"):
+        microscope.read_many(prompts)
+    with pytest.raises(MicroscopeError, match=r"out of memory.*shorten"):
+        microscope.read(prompts[0])
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 500])
+def test_a_long_prompt_is_read_in_chunks(microscope, monkeypatch, chunk):
+    """No run of the model is longer, and what is seen and predicted is the same."""
+    ids = microscope.read(Prompt(text=PROMPTS[0] * 2)).prefill.ids
+    whole = microscope.network.read(ids, None, microscope._tap)
+    network, lengths = replace(microscope.network, chunk=chunk), []
+    forward = type(network).forward
+
+    def counting(self, ids, cache, **inputs):
+        lengths.append(ids.shape[1])
+        return forward(self, ids, cache, **inputs)
+
+    monkeypatch.setattr(type(network), "forward", counting)
+    parts = network.read(ids, None, microscope._tap)
+    torch.testing.assert_close(parts.residual, whole.residual, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(parts.logits, whole.logits, atol=1e-4, rtol=1e-4)
+    assert sum(lengths) == len(ids)
+    assert max(lengths) == min(chunk, len(ids))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "got"),
+    [
+        ("auto", torch.float32),
+        ("bfloat16", torch.bfloat16),
+        ("float16", torch.float16),
+        ("float32", torch.float32),
+    ],
+)
+def test_the_type_can_be_chosen(folder, chosen, got):
+    """`auto` is float32 on a CPU, and any type gives float32 features."""
+    network = load_network(folder, "cpu", chosen)
+    assert network.model.dtype == got
+    assert network.read([5, 6, 7]).logits.dtype == got
+
+
+def test_weights_stay_mapped_from_their_file(tmp_path):
+    """Loading takes private memory for a small part of the weights only."""
+    folder = save_model(tmp_path, "llama", intermediate_size=40_000)
+    size = (folder / "model.safetensors").stat().st_size
+    load_network(save_model(tmp_path / "first"), "cpu")
+    before = private_memory()
+    network = load_network(folder, "cpu")
+    assert network.model.num_parameters() * 4 > 0.9 * size > 40e6
+    assert private_memory() - before < size / 3
 
 
 def test_half_precision_weights_run_in_float32_on_a_cpu(tmp_path):

@@ -24,15 +24,13 @@ from promptfix.mini.train import (
 
 def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
     """One command gives a folder that promptfix loads, with an SAE that fits the model."""
-    from promptfix.lens import measure
+    from promptfix.health import measure
     from promptfix.network import load_network
-    from promptfix.sae import Sae
 
     run(tmp_path, None, "small", compiled=False)
     network = load_network(tmp_path / "model")
-    sae = Sae.load(tmp_path / "sae", d_in=network.width)
     prompt = "Tom has 4 apples and buys 5 more. How many apples does he have?"
-    health = measure(network, sae, [prompt])
+    health = measure(network, tmp_path / "sae", [prompt])
     assert 0.5 <= health.l0 <= 4 * SMALL.sae.k
     metadata = json.loads((tmp_path / "sae" / "cfg.json").read_text())["metadata"]
     assert metadata["model_name"] == "mini"

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from promptfix.errors import LensError, MicroscopeError
-from promptfix.sae import Sae, SaeSlice
+from promptfix.sae import Sae, SaeSlice, blocks, fit
 from promptfix.saefile import SaeConfig
-from tests.tiny import WIDTH, save_sae
+from tests.tiny import WIDTH, private_memory, save_sae
 
 SOME = [7, 3, 50]
 ARCHITECTURES = ["standard", "jumprelu", "gated", "topk"]
@@ -44,9 +44,46 @@ def test_all_and_some_features_are_those_of_sae_lens(tmp_path, architecture, cha
         expected = theirs.encode(x)
         torch.testing.assert_close(mine.encode(x), expected, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(mine.reconstruct(x), theirs(x), rtol=1e-4, atol=1e-3)
-    if architecture != "topk":
         slice_ = SaeSlice.load(folder, SOME)
         torch.testing.assert_close(slice_.encode(x), expected[..., SOME], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("Standard", {}),
+        ("Gated", {}),
+        ("JumpReLU", {}),
+        ("TopK", {"k": 4}),
+        ("BatchTopK", {"k": 4}),
+        ("MatryoshkaBatchTopK", {"k": 4, "matryoshka_widths": [16, 64]}),
+    ],
+)
+def test_what_sae_lens_trains_and_saves_is_read_alike(tmp_path, kind, more):
+    """Of every kind that sae-lens trains; a checkpoint whose numbers would be others is refused."""
+    import sae_lens
+
+    config = getattr(sae_lens, f"{kind}TrainingSAEConfig")(d_in=WIDTH, d_sae=64, **more)
+    config.metadata.hook_name = "blocks.1.hook_resid_post"
+    sae, x = getattr(sae_lens, f"{kind}TrainingSAE")(config), activations(7)
+    with torch.no_grad():
+        chance = torch.Generator().manual_seed(0)
+        for parameter in sae.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=chance))
+    sae.save_inference_model(str(tmp_path / "done"))
+    with torch.inference_mode():
+        expected = sae_lens.SAE.load_from_disk(str(tmp_path / "done")).encode(x)
+    found = Sae.load(tmp_path / "done").encode(x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert (found > 0).any()
+    slice_ = SaeSlice.load(tmp_path / "done", SOME)
+    torch.testing.assert_close(slice_.encode(x), expected[:, SOME], rtol=1e-4, atol=1e-4)
+    if "Batch" in kind:
+        sae.save_model(str(tmp_path / "checkpoint"))
+        with pytest.raises(MicroscopeError, match="save_inference_model"):
+            SaeSlice.load(tmp_path / "checkpoint", SOME)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES[:3])
@@ -73,10 +110,46 @@ def test_half_precision_is_computed_in_float32(tmp_path):
     assert SaeSlice.load(folder, SOME).encode(activations(2).half()).dtype == torch.float32
 
 
-def test_a_slice_of_a_topk_sae_is_refused(tmp_path):
-    """Whether a topk feature fires depends on all others."""
-    with pytest.raises(MicroscopeError, match=r"topk.*read all features"):
-        SaeSlice.load(save_sae(tmp_path, "topk"), SOME)
+@pytest.mark.parametrize("rescale", [True, False])
+def test_a_slice_of_a_topk_sae_computes_everything(tmp_path, rescale):
+    """Whether a topk feature fires depends on all others; what comes out is what was asked for."""
+    folder = save_sae(tmp_path, "topk", rescale_acts_by_decoder_norm=rescale)
+    part, x = SaeSlice.load(folder, SOME), activations(2, 700)
+    assert part.weights["W_enc"].shape == (WIDTH, 64)
+    assert "W_dec" not in part.weights
+    torch.testing.assert_close(part.encode(x), Sae.load(folder).encode(x)[..., SOME])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_blocks_make_up_the_whole(tmp_path, architecture, normalisation):
+    """An SAE read in blocks fits activations as the whole does."""
+    folder = save_sae(tmp_path, architecture, normalize_activations=normalisation)
+    whole, x = Sae.load(folder), activations(600)
+    features = whole.encode(x)
+    error = (x - whole.reconstruct(x, features)).square().sum() / (x - x.mean(0)).square().sum()
+    found = fit(blocks(folder, size=10), x)
+    assert found.l0 == pytest.approx((features != 0).sum().item() / 600)
+    assert found.unexplained == pytest.approx(error.item(), rel=1e-4)
+
+
+def test_only_what_is_named_becomes_resident(tmp_path):
+    """Memory grows by the columns asked for, and by far less than the file."""
+    d_in, d_sae = 512, 16_384
+    folder = save_sae(tmp_path, d_in=d_in, d_sae=d_sae)
+    before = private_memory()
+    part = SaeSlice.load(folder, range(0, 6400, 100))
+    assert part.weights["W_enc"].shape == (d_in, 64)
+    assert private_memory() - before < d_in * d_sae * 4 * 2 / 10
+
+
+def test_a_slice_is_computed_on_one_thread(tmp_path, monkeypatch):
+    """And the number of threads is afterwards what it was."""
+    part, seen = SaeSlice.load(save_sae(tmp_path), SOME), []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    monkeypatch.setattr(torch, "set_num_threads", seen.append)
+    part.encode(activations(2))
+    assert seen == [1, 6]
 
 
 @pytest.mark.parametrize("features", [[64], [-1], [3, 3]])

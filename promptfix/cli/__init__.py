@@ -14,12 +14,15 @@ sentence on stderr and exit code 2.
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
 from promptfix.cli import data, jobs, prompts
-from promptfix.errors import PromptfixError
+from promptfix.errors import PromptfixError, PromptfixWarning
 
 app = typer.Typer(
     name="promptfix",
@@ -53,7 +56,8 @@ def run(arguments: Sequence[str]) -> int:
     130 that it was interrupted.
     """
     try:
-        return app(args=list(arguments), prog_name="promptfix", standalone_mode=False) or 0
+        with _warnings_in_a_sentence():
+            return app(args=list(arguments), prog_name="promptfix", standalone_mode=False) or 0
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "promptfix"
@@ -66,6 +70,22 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         return 130
+
+
+@contextmanager
+def _warnings_in_a_sentence() -> Generator[None]:
+    """Show promptfix's own warnings without the place in the code, and others as ever."""
+    with warnings.catch_warnings():
+        as_ever = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, PromptfixWarning):
+                typer.echo(f"promptfix: {message}", err=True)
+            else:
+                as_ever(message, category, *place)
+
+        warnings.showwarning = show
+        yield
 
 
 def _fail(message: str) -> int:

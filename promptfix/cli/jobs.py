@@ -8,6 +8,8 @@ import typer
 from promptfix.cli.options import (
     AnnotationsDir,
     DetectorsDir,
+    Device,
+    DtypeName,
     ModelDir,
     SaeDir,
     pipeline,
@@ -59,6 +61,8 @@ def mine(
     model: ModelDir = None,
     sae: SaeDir = None,
     annotations: AnnotationsDir = None,
+    device: Device = None,
+    dtype: DtypeName = None,
     cache: Annotated[
         Path, typer.Option(metavar="DIR", help="Keeps answers, so that a run can go on.")
     ] = Path("runs/mine"),
@@ -66,17 +70,22 @@ def mine(
 ) -> None:
     """Find detectors: features that say which prompts an annotation turns right."""
     from promptfix.assembly import EMBEDDED, data_folders
+    from promptfix.hub import model_folder, sae_folder
     from promptfix.mining.run import Job, run
 
-    chosen = settings(model=model, sae=sae, detectors=out, annotations=annotations)
+    chosen = settings(
+        model=model, sae=sae, detectors=out, annotations=annotations, device=device, dtype=dtype
+    )
     job = Job(
-        model=chosen.model or EMBEDDED / "model",
-        sae=chosen.sae or EMBEDDED / "sae",
+        model=model_folder(chosen.model or EMBEDDED / "model"),
+        sae=sae_folder(chosen.sae or EMBEDDED / "sae"),
         data=tuple(data),
         out=out,
         annotations=data_folders(chosen)[1],
         cache=cache,
         seed=seed,
+        device=chosen.device,
+        dtype=chosen.dtype,
     )
     found = run(job)
     typer.echo(f"{len(found)} detectors written to {out}")
@@ -89,13 +98,22 @@ def serve(
     sae: SaeDir = None,
     detectors: DetectorsDir = None,
     annotations: AnnotationsDir = None,
+    device: Device = None,
+    dtype: DtypeName = None,
 ) -> None:
     """Serve an OpenAI-compatible endpoint that repairs prompts before it answers them."""
     from promptfix.service.settings import ServiceSettings
 
     given = {"host": host, "port": port}
     service = ServiceSettings.read(**{k: v for k, v in given.items() if v is not None})
-    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    chosen = settings(
+        model=model,
+        sae=sae,
+        detectors=detectors,
+        annotations=annotations,
+        device=device,
+        dtype=dtype,
+    )
     loaded = pipeline(chosen)
     from promptfix.service.serving import serve as run
 

@@ -19,10 +19,26 @@ PromptText: TypeAlias = Annotated[
 ]
 ModelDir: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--model", metavar="DIR", help="Hugging Face folder; else the embedded model."),
+    typer.Option(
+        "--model",
+        metavar="DIR",
+        help="Hugging Face folder, or org/name@revision in the local cache; else the embedded one.",
+    ),
 ]
 SaeDir: TypeAlias = Annotated[
-    Path | None, typer.Option("--sae", metavar="DIR", help="Its SAE, in the sae-lens format.")
+    Path | None,
+    typer.Option(
+        "--sae",
+        metavar="DIR",
+        help="Its SAE in the sae-lens format, or release/sae_id once it is imported.",
+    ),
+]
+Device: TypeAlias = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda, ...; auto takes a GPU if there is one.")
+]
+DtypeName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--dtype", help="auto, float32, bfloat16 or float16: what the model computes in."),
 ]
 DetectorsDir: TypeAlias = Annotated[
     Path | None, typer.Option("--detectors", metavar="DIR", help="Folder of detectors.")

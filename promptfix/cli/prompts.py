@@ -8,6 +8,8 @@ from promptfix.cli.options import (
     AnnotationsDir,
     AsJson,
     DetectorsDir,
+    Device,
+    DtypeName,
     ModelDir,
     PromptText,
     SaeDir,
@@ -48,6 +50,8 @@ def ask(
     sae: SaeDir = None,
     detectors: DetectorsDir = None,
     annotations: AnnotationsDir = None,
+    device: Device = None,
+    dtype: DtypeName = None,
     as_json: AsJson = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 64,
 ) -> None:
@@ -55,7 +59,14 @@ def ask(
     from promptfix.records import Prompt, Sampling
 
     asked = Prompt(text=prompt_text(prompt))
-    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    chosen = settings(
+        model=model,
+        sae=sae,
+        detectors=detectors,
+        annotations=annotations,
+        device=device,
+        dtype=dtype,
+    )
     loaded = pipeline(chosen)
     with busy("asking"):
         trace = loaded.answer(asked, compare=True, sampling=Sampling(max_tokens=max_tokens))
@@ -68,13 +79,22 @@ def repair(
     sae: SaeDir = None,
     detectors: DetectorsDir = None,
     annotations: AnnotationsDir = None,
+    device: Device = None,
+    dtype: DtypeName = None,
     as_json: AsJson = False,
 ) -> None:
     """Repair a prompt without answering it."""
     from promptfix.records import Prompt
 
     asked = Prompt(text=prompt_text(prompt))
-    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    chosen = settings(
+        model=model,
+        sae=sae,
+        detectors=detectors,
+        annotations=annotations,
+        device=device,
+        dtype=dtype,
+    )
     _print_trace(pipeline(chosen).repair(asked), as_json=as_json)
 
 
@@ -84,6 +104,8 @@ def inspect(
     sae: SaeDir = None,
     detectors: DetectorsDir = None,
     annotations: AnnotationsDir = None,
+    device: Device = None,
+    dtype: DtypeName = None,
     as_json: AsJson = False,
     top: Annotated[
         int, typer.Option(min=0, help="Also show so many features of the whole SAE per token.")
@@ -93,7 +115,14 @@ def inspect(
     from promptfix.records import Prompt
 
     asked = Prompt(text=prompt_text(prompt))
-    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    chosen = settings(
+        model=model,
+        sae=sae,
+        detectors=detectors,
+        annotations=annotations,
+        device=device,
+        dtype=dtype,
+    )
     loaded = pipeline(chosen)
     reading = loaded.microscope.read(asked).reading
     everything = _read_all(loaded, chosen, asked) if top else None
@@ -114,10 +143,19 @@ def demo(
     sae: SaeDir = None,
     detectors: DetectorsDir = None,
     annotations: AnnotationsDir = None,
+    device: Device = None,
+    dtype: DtypeName = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a few prompts, typed by hand, and show before and after."""
-    chosen = settings(model=model, sae=sae, detectors=detectors, annotations=annotations)
+    chosen = settings(
+        model=model,
+        sae=sae,
+        detectors=detectors,
+        annotations=annotations,
+        device=device,
+        dtype=dtype,
+    )
     loaded = pipeline(chosen)
     for number, prompt in enumerate(DEMO):
         if number and not as_json:
@@ -129,13 +167,14 @@ def _read_all(loaded: "Pipeline", chosen: "Settings", prompt: "Prompt") -> "Read
     """Read a prompt through the whole SAE rather than the features that detectors name."""
     from promptfix.assembly import EMBEDDED
     from promptfix.errors import MicroscopeError
+    from promptfix.hub import sae_folder
     from promptfix.microscope import Microscope
     from promptfix.sae import Sae
 
     narrow = loaded.microscope
     if not isinstance(narrow, Microscope):
         raise MicroscopeError("only a local model can be read through its whole SAE; omit --top")
-    sae = Sae.load(chosen.sae or EMBEDDED / "sae")
+    sae = Sae.load(sae_folder(chosen.sae or EMBEDDED / "sae"))
     return Microscope(narrow.network, sae, narrow.lens).read(prompt).reading
 
 

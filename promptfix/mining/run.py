@@ -23,7 +23,7 @@ from promptfix.mining.outcomes import AnswerCache, Outcomes, measure
 from promptfix.mining.readings import read_features
 from promptfix.mining.writing import Writer, ensure_lens, place_of, write_json
 from promptfix.models import LocalModel
-from promptfix.network import load_network
+from promptfix.network import Dtype, load_network
 from promptfix.records import Prompt
 from promptfix.sae import Sae
 from promptfix.tasks import DataError, Item, Task, digest, load
@@ -44,6 +44,8 @@ class Job:
     cache: Path
     seed: int = 0
     max_tokens: int = 64
+    device: str = "auto"
+    dtype: Dtype = "auto"
 
 
 def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
@@ -55,7 +57,7 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     items = [item for _, found in files for item in found]
     if len({item.gold for item in items}) < 2:
         raise DataError("all items have the same answer; nothing can be learnt from them")
-    network = load_network(job.model)
+    network = load_network(job.model, job.device, job.dtype)
     sae = Sae.load(job.sae, d_in=network.width)
     library = load_library(job.out, job.annotations)
     annotations = sorted(library.annotations, key=lambda annotation: annotation.id)

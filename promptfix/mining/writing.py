@@ -27,7 +27,8 @@ from promptfix.formats import (
     Uplift,
     Weighted,
 )
-from promptfix.lens import bounds, find_lens, identify, measure
+from promptfix.health import bounds, compare, measure
+from promptfix.lens import find_lens, identify, warn_of_other_form
 from promptfix.mining.calibration import CONFIDENCE
 from promptfix.mining.candidates import HARM_BUDGET, Candidate
 from promptfix.network import Network
@@ -68,7 +69,9 @@ def ensure_lens(
     try:
         name = find_lens(known, model, sae_folder)
     except LensError:
-        health = measure(network, sae, CHECK_PROMPTS)
+        warn_of_other_form(model, sae_folder)
+        health = measure(network, sae_folder, CHECK_PROMPTS)
+        compare(sae.config, health)
         lens = identify(model, sae_folder, bounds(CHECK_PROMPTS, health))
         called = str(sae.config.metadata.get("model_name") or lens.model)
         words = f"{called}-l{lens.layer}-{lens.d_sae}".lower()
