@@ -119,23 +119,25 @@ def _render(tokenizer: Tokenizer, prompt: Prompt) -> _Rendering:
 
 def _write(tokenizer: Tokenizer, prompt: Prompt, words: str) -> str:
     """Write a prompt in the model's form, with these words for the user's."""
-    if not tokenizer.chat_template:
-        return f"{prompt.system}\n\n{words}" if prompt.system else words
-    messages = [{"role": "user", "content": words}]
+    earlier = [{"role": turn.role, "content": turn.text} for turn in prompt.history]
+    messages = [*earlier, {"role": "user", "content": words}]
     if prompt.system is not None:
         messages.insert(0, {"role": "system", "content": prompt.system})
+    if not tokenizer.chat_template:
+        return "\n\n".join(filter(None, (message["content"] for message in messages)))
     try:
         return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except TemplateError as error:
         raise PromptError(
-            f"the model's chat template refuses this prompt ({error}); "
-            "many models take no system text: leave it out"
+            f"the model's chat template refuses this prompt ({error}); many models take no "
+            "system text, or only turns of user and assistant by turns: leave it out"
         ) from error
 
 
 def _mark(prompt: Prompt) -> str:
     mark = "<words>"
-    while mark in f"{prompt.system}{prompt.text}":
+    said = [prompt.system or "", *(turn.text for turn in prompt.history), prompt.text]
+    while mark in "\n".join(said):
         mark = f"<{mark}>"
     return mark
 

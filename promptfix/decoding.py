@@ -13,7 +13,8 @@ from torch import Tensor
 
 from promptfix.errors import ModelTimeout
 from promptfix.network import Network, Prefill, flexible, fork, in_batches
-from promptfix.records import Sampling
+from promptfix.records import Likely, Piece, Sampling, Score
+from promptfix.spelling import Spelling
 
 Choose: TypeAlias = Callable[[Tensor], int]
 """Logits [vocabulary] -> the token to write."""
@@ -29,26 +30,47 @@ class Written(NamedTuple):
 
 
 @torch.inference_mode()
-def write(prefill: Prefill, sampling: Sampling, deadline: float | None = None) -> Written:
-    """Write on from a prefill, which stays as it is.
+def write(prefill: Prefill, sampling: Sampling, deadline: float | None = None) -> Iterator[Piece]:
+    """Write on from a prefill, which stays as it is: a piece for each token, as it comes.
 
+    The token that ends an answer is not counted; its score is told.
     Raises ModelTimeout once the clock (`time.monotonic`) passes the deadline.
     """
     network, logits = prefill.network, prefill.logits
     cache = fork(prefill.cache, len(prefill.ids))
     room = min(sampling.max_tokens, network.context - len(prefill.ids))
-    choose = _chooser(sampling)
-    ids: list[int] = []
+    choose, spelling = _chooser(sampling), Spelling(network.decode, sampling.stop)
+    written = 0
     while True:
         token = choose(logits)
-        if (end := _end(network, ids, token, sampling.stop, room)) is not None:
-            return end
+        told = None if sampling.logprobs is None else score(network, logits, token, sampling)
+        if token in network.stops:
+            yield Piece(text=spelling.rest(), tokens=written, score=told, finish="stop")
+            return
+        written += 1
+        text = spelling.add(token)
+        if spelling.stopped or written >= room:
+            finish = "stop" if spelling.stopped else "length"
+            yield Piece(text=text + spelling.rest(), tokens=written, score=told, finish=finish)
+            return
+        yield Piece(text=text, tokens=written, score=told)
         if deadline is not None and monotonic() > deadline:
             raise ModelTimeout(
-                f"the model wrote {len(ids)} tokens in its time and was not done; ask for fewer "
+                f"the model wrote {written} tokens in its time and was not done; ask for fewer "
                 "tokens or give it more time"
             )
         logits = network.forward(network.tensor([[token]]), cache)[0]
+
+
+def score(network: Network, logits: Tensor, token: int, sampling: Sampling) -> Score:
+    """Say how likely a token was, by the logits [vocabulary] at its place."""
+    likely = logits.float().log_softmax(-1)
+    best = likely.topk(min(sampling.logprobs or 0, len(likely)))
+    top = [
+        Likely(text=network.spell(other), logprob=logprob)
+        for other, logprob in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+    return Score(text=network.spell(token), logprob=float(likely[token]), top=tuple(top))
 
 
 def write_many(

@@ -192,6 +192,8 @@ class Measurement(File):
     lens: Slug
     annotation: Stamp
     """The annotation that the prompts were given."""
+    answers: Line | None = None
+    """The model whose answers were scored, where it is not the lens's own."""
     calibration: Outcomes
     """On prompts that selection did not see."""
     harm: Bound
@@ -255,6 +257,8 @@ class Uplift(File):
 
     annotation: Stamp
     lens: Slug
+    answers: Line | None = None
+    """The model whose answers were scored, where it is not the lens's own."""
     calibration: Outcomes
     source: Source
 

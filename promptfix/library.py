@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from promptfix import gate
@@ -77,6 +78,17 @@ class Library:
         """Net share of prompts that the annotation turned right on a lens; None: unmeasured."""
         measured = self.uplifts.get((annotation.id, lens))
         return measured.calibration.uplift if measured else None
+
+    def calibrated_on(self, detector: Detector) -> str | None:
+        """The model on whose answers a detector was measured; None is the lens's own, or none."""
+        measured = self.measurements.get(detector.id)
+        return measured.answers if measured else None
+
+    @cached_property
+    def calibrated(self) -> frozenset[str]:
+        """The models beside the lens's own on whose answers detectors were measured."""
+        named = map(self.calibrated_on, self.detectors)
+        return frozenset(name for name in named if name is not None)
 
     def fill(self, annotation: Annotation, text: str, span: Span | None) -> Slots | None:
         """The values of the annotation's slots, or None if the text does not give them."""

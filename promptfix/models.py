@@ -1,13 +1,15 @@
 """Answer a prompt with the model that is loaded here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 
 from promptfix.chat import encode_ids
-from promptfix.decoding import Written, write, write_many
+from promptfix.decoding import Written, score, write, write_many
 from promptfix.errors import ModelError, PromptfixError
 from promptfix.network import Network, Prefill
-from promptfix.records import GREEDY, Answer, Prompt, Sampling
+from promptfix.pipeline import Input, joined
+from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score
 
 
 class LocalModel:
@@ -18,21 +20,52 @@ class LocalModel:
         self.network = network
         self.timeout = timeout
 
+    @property
+    def context(self) -> int:
+        """How many tokens the model can take, prompt and answer together."""
+        return self.network.context
+
     def answer(self, prompt: Prompt, prefill: object = None, sampling: Sampling = GREEDY) -> Answer:
         """Answer a prompt, reading only what a prefill does not hold of it.
 
         Raises PromptTooLong, PromptError, ModelTimeout, or ModelError for all else.
         """
+        pieces = list(self.stream(prompt, prefill, sampling))
+        return joined(pieces, prompt_tokens=len(self.encode(prompt)))
+
+    def stream(
+        self, prompt: Input, prefill: object = None, sampling: Sampling = GREEDY
+    ) -> Iterator[Piece]:
+        """Answer token by token. Raises as `answer` does, when it comes to it."""
         deadline = None if self.timeout is None else monotonic() + self.timeout
         before = prefill if isinstance(prefill, Prefill) else None
-        try:
-            ids = encode_ids(self.network.tokenizer, prompt)
-            read = self.network.read(ids, before)
-            return _answer(ids, write(read, sampling, deadline))
-        except PromptfixError:
-            raise
-        except Exception as error:
-            raise _broken(error) from error
+        with _one_error():
+            read = self.network.read(self.encode(prompt), before)
+            yield from write(read, sampling, deadline)
+
+    def encode(self, prompt: Input) -> tuple[int, ...]:
+        """Turn a prompt into token ids: a turn with its template, raw text as it stands."""
+        if isinstance(prompt, Prompt):
+            return encode_ids(self.network.tokenizer, prompt)
+        return (
+            prompt
+            if isinstance(prompt, tuple)
+            else tuple(self.network.tokenizer(prompt)["input_ids"])
+        )
+
+    def spell(self, token: int) -> str:
+        """Write one token as text."""
+        return self.network.spell(token)
+
+    def score(self, prompt: Input, top: int = 0) -> list[Score]:
+        """Say of each token of a prompt how likely it was after those before it."""
+        sampling = Sampling(logprobs=top)
+        with _one_error():
+            first, *rest = self.encode(prompt)
+            predicted = self.network.predict([first, *rest])
+            pairs = zip(rest, predicted, strict=False)
+            scores = [score(self.network, logits, token, sampling) for token, logits in pairs]
+            return [Score(text=self.network.spell(first), logprob=None), *scores]
 
     def answer_many(
         self,
@@ -50,16 +83,12 @@ class LocalModel:
         """
         sampling = Sampling(max_tokens=max_tokens, stop=stop)
         answers: dict[int, Answer] = {}
-        try:
+        with _one_error():
             asked = [encode_ids(self.network.tokenizer, prompt) for prompt in prompts]
             self.network.check_length(max(map(len, asked), default=0))
             for index, written in write_many(self.network, asked, sampling, batch):
                 answers[index] = _answer(asked[index], written)
                 progress(1)
-        except PromptfixError:
-            raise
-        except Exception as error:
-            raise _broken(error) from error
         return [answers[index] for index in range(len(prompts))]
 
 
@@ -72,7 +101,14 @@ def _answer(prompt: Sequence[int], written: Written) -> Answer:
     )
 
 
-def _broken(error: Exception) -> ModelError:
-    # Whatever breaks in a foreign model is one thing to the caller: there is no answer.
-    reason = f"{type(error).__name__}: {error}"
-    return ModelError(f"the model could not answer ({reason}); try another prompt or model")
+@contextmanager
+def _one_error() -> Generator[None]:
+    """Whatever breaks in a foreign model is one thing to the caller: there is no answer."""
+    try:
+        yield
+    except PromptfixError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        message = f"the model could not answer ({reason}); try another prompt or model"
+        raise ModelError(message) from error

@@ -121,11 +121,21 @@ class Network:
         """Put token ids where the model is."""
         return torch.tensor(ids, device=self.model.device)
 
+    @torch.inference_mode()
+    def predict(self, ids: Sequence[int]) -> Tensor:
+        """Compute what comes next after each token: logits [tokens, vocabulary]."""
+        self.check_length(len(ids))
+        return self.model(input_ids=self.tensor([ids]), use_cache=False).logits[0]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Turn token ids into text, without special tokens."""
         return self.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
+
+    def spell(self, token: int) -> str:
+        """Write one token as text; special tokens too, by their names."""
+        return self.tokenizer.decode([token], clean_up_tokenization_spaces=False)
 
     def _read_on(
         self, ids: Sequence[int], cache: Cache, tap: Tap | None

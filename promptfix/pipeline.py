@@ -10,10 +10,11 @@
 """
 
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from promptfix.clock import Clock
 from promptfix.detection import Detection, Ruleset, detect, verify
@@ -25,10 +26,12 @@ from promptfix.records import (
     Action,
     Answer,
     Mode,
+    Piece,
     Prompt,
     Reading,
     Repair,
     Sampling,
+    Score,
     Trace,
     Verification,
 )
@@ -86,6 +89,38 @@ class Model(Protocol):
         ...
 
 
+Input: TypeAlias = Prompt | str | tuple[int, ...]
+"""What a model in this process can go on from: a user's turn, raw text, or token ids."""
+
+
+@runtime_checkable
+class Speaker(Model, Protocol):
+    """A model in this process, as a server needs it. All that it raises, `answer` raises too."""
+
+    @property
+    def context(self) -> int:
+        """How many tokens it can take, prompt and answer together."""
+        ...
+
+    def stream(
+        self, prompt: Input, prefill: Prefill | None = None, sampling: Sampling = GREEDY
+    ) -> Iterator[Piece]:
+        """Answer token by token. Who stops asking stops the writing."""
+        ...
+
+    def encode(self, prompt: Input) -> tuple[int, ...]:
+        """Turn a prompt into the token ids that the model reads."""
+        ...
+
+    def spell(self, token: int) -> str:
+        """Write one token as text."""
+        ...
+
+    def score(self, prompt: Input, top: int = 0) -> Sequence[Score]:
+        """Say of each token how likely it was after those before it, and which `top` were."""
+        ...
+
+
 @dataclass(frozen=True)
 class Policy:
     """What the pipeline may do, and what it does when something goes wrong."""
@@ -100,6 +135,18 @@ class Policy:
     """A broken microscope: answer the prompt as it came, or raise."""
     on_too_long: Literal["pass-through", "error"] = "error"
     """A prompt that does not fit the microscope: hand it on unread, or raise."""
+    answers: str | None = None
+    """The model that answers, where it is not the lens's own. Only detectors that were calibrated
+    on its answers may edit then: a small model's misunderstandings are not a large one's."""
+
+
+class Diagnosis(NamedTuple):
+    """What came of looking at a prompt, before it is answered."""
+
+    trace: Trace
+    """Without an answer."""
+    prefill: Prefill | None = None
+    """For answering `trace.in_force`."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +186,16 @@ class Pipeline:
     @cached_property
     def _able(self) -> frozenset[str]:
         """The detectors that may edit, by `id@version`."""
-        least = self.policy.edit_from
-        return frozenset(d.stamp for d in self.library.detectors if d.status.reaches(least))
+        least, answers = self.policy.edit_from, self.policy.answers
+        return frozenset(
+            detector.stamp
+            for detector in self.library.detectors
+            if detector.status.reaches(least) and self.library.calibrated_on(detector) == answers
+        )
 
     def repair(self, prompt: Prompt | str, *, mode: Mode = "repair") -> Trace:
         """Diagnose a prompt and rewrite it, without answering it."""
-        return self._run(_prompt(prompt), mode)
+        return self.diagnose(prompt, mode=mode).trace
 
     def answer(
         self,
@@ -155,25 +206,38 @@ class Pipeline:
         sampling: Sampling = GREEDY,
     ) -> Trace:
         """Diagnose a prompt, rewrite it and answer it; `compare` answers the original too."""
-        return self._run(_prompt(prompt), mode, sampling, compare=compare)
-
-    def _run(
-        self, prompt: Prompt, mode: Mode, sampling: Sampling | None = None, *, compare: bool = False
-    ) -> Trace:
-        clock = Clock()
-        seen = self._look(prompt, mode, clock)
-        repaired = seen.repair.repaired if seen.repair and seen.action == "repaired" else None
-        answer = original = None
-        if sampling is not None:
-            with clock("answer"):
-                answer = self.model.answer(repaired or prompt, seen.prefill, sampling)
-        if sampling is not None and compare:
+        trace, prefill = self.diagnose(prompt, mode=mode)
+        clock, original = Clock(trace.seconds), None
+        with clock("answer"):
+            answer = self.model.answer(trace.in_force, prefill, sampling)
+        if compare:
             with clock("compare"):
-                original = self.model.answer(prompt, seen.prefill, sampling) if repaired else answer
+                alike = trace.in_force == trace.prompt
+                original = answer if alike else self.model.answer(trace.prompt, prefill, sampling)
+        made = {"answer": answer, "original_answer": original, "seconds": clock.seconds}
+        return trace.model_copy(update=made)
+
+    def diagnose(self, prompt: Prompt | str, *, mode: Mode = "repair") -> Diagnosis:
+        """Diagnose a prompt and rewrite it, and keep what the model has read for answering."""
+        clock = Clock()
+        asked = Prompt(text=prompt) if isinstance(prompt, str) else prompt
+        seen = self._look(asked, mode, clock)
+        return Diagnosis(self._trace(asked, mode, seen, clock.seconds), seen.prefill)
+
+    def unread(
+        self, prompt: Prompt, mode: Mode, failure: str, action: Literal["skipped", "error"]
+    ) -> Diagnosis:
+        """Say of a prompt that was not looked at why it was not."""
+        return Diagnosis(self._trace(prompt, mode, _Findings(action=action, failure=failure), {}))
+
+    def _trace(
+        self, prompt: Prompt, mode: Mode, seen: _Findings, seconds: dict[str, float]
+    ) -> Trace:
         return Trace(
             id=uuid.uuid4().hex,
             library=self.library.digest,
             lens=self.microscope.lens,
+            answers=self.policy.answers,
             mode=mode,
             action=seen.action,
             prompt=prompt,
@@ -181,10 +245,8 @@ class Pipeline:
             near_misses=seen.detection.near_misses,
             repair=seen.repair,
             verification=seen.verification,
-            answer=answer,
-            original_answer=original,
             failure=seen.failure,
-            seconds=clock.seconds,
+            seconds=seconds,
         )
 
     def _look(self, prompt: Prompt, mode: Mode, clock: Clock) -> _Findings:
@@ -238,5 +300,11 @@ class Pipeline:
         )
 
 
-def _prompt(prompt: Prompt | str) -> Prompt:
-    return Prompt(text=prompt) if isinstance(prompt, str) else prompt
+def joined(pieces: Sequence[Piece], prompt_tokens: int) -> Answer:
+    """Put the pieces of an answer together; one that was broken off ended for its length."""
+    return Answer(
+        text="".join(piece.text for piece in pieces),
+        finish_reason=pieces[-1].finish or "length",
+        prompt_tokens=prompt_tokens,
+        completion_tokens=pieces[-1].tokens,
+    )

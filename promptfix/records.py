@@ -31,17 +31,28 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Message(Record):
+    """An earlier turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
 class Prompt(Record):
     """What the user wrote. Raises PromptError for text that cannot be read."""
 
     text: str
     system: str | None = None
+    history: tuple[Message, ...] = ()
+    """What was said before, the oldest first. Nothing is looked for in it, and nothing edited."""
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
         if not self.text.strip():
             raise PromptError("the prompt is empty; write a question or a sentence")
-        for name, text in (("prompt", self.text), ("system text", self.system or "")):
+        earlier = "".join(message.text for message in self.history)
+        said = {"prompt": self.text, "system text": self.system or "", "history": earlier}
+        for name, text in said.items():
             if (at := _lone_surrogate(text)) is not None:
                 raise PromptError(
                     f"the {name} has a lone surrogate at character {at}, which is no valid "
@@ -204,10 +215,40 @@ class Sampling(Record):
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    logprobs: int | None = Field(default=None, ge=0)
+    """Of how many tokens the log-probability is wanted beside that of each token written."""
 
 
 GREEDY = Sampling()
 """Take the likeliest token each time."""
+
+
+class Likely(Record):
+    """A token and how likely it was."""
+
+    text: str
+    logprob: float | None
+    """Natural logarithm of its probability, before temperature and top_p; None for the first
+    token of all, which nothing comes before."""
+
+
+class Score(Likely):
+    """A token that was read or written."""
+
+    top: tuple[Likely, ...] = ()
+    """The likeliest tokens at its place, the likeliest first."""
+
+
+class Piece(Record):
+    """What one more token adds to an answer."""
+
+    text: str = ""
+    """Empty while a character, or what may become a stop text, is not complete."""
+    tokens: int = Field(ge=0)
+    """How many tokens are written so far."""
+    score: Score | None = None
+    finish: Literal["stop", "length"] | None = None
+    """Set in the last piece."""
 
 
 class Answer(Record):
@@ -226,6 +267,8 @@ class Trace(Record):
     library: str
     """Digest of the library that was in force."""
     lens: str
+    answers: str | None = None
+    """The model that answers, where it is not the lens's own: the lens's stood in for it."""
     mode: Mode
     action: Action
     prompt: Prompt
@@ -242,6 +285,12 @@ class Trace(Record):
     """Why the prompt was not read or not rewritten, in one sentence."""
     seconds: dict[str, float]
     """How long each step took."""
+
+    @property
+    def in_force(self) -> Prompt:
+        """The prompt that goes to the model."""
+        repaired = self.repair.repaired if self.repair else self.prompt
+        return repaired if self.action == "repaired" else self.prompt
 
 
 def _lone_surrogate(text: str) -> int | None:

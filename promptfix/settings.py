@@ -4,6 +4,7 @@ Frozen. A key or variable that promptfix does not know is an error, so that a mi
 never silently without effect.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from promptfix.errors import SettingsError
@@ -23,6 +25,8 @@ CONFIG = "PROMPTFIX_CONFIG"
 """Names the TOML file."""
 ELSEWHERE = frozenset({CONFIG, "PROMPTFIX_DATA"})
 """Variables that are not settings of the pipeline; `PROMPTFIX_SERVICE_...` neither."""
+SERVICE = "service"
+"""The table of the file that is for the service."""
 
 
 class Settings(BaseSettings):
@@ -63,15 +67,17 @@ class Settings(BaseSettings):
     """What to do with a prompt that does not fit the microscope."""
 
     @classmethod
-    def read(cls, **chosen: Any) -> Self:
-        """Gather the settings. Raises SettingsError with one line for each fault."""
+    def read(cls, config: Path | None = None, **chosen: Any) -> Self:
+        """Gather the settings; `config` is the file, else the variable of that name is.
+
+        Raises SettingsError with one line for each fault.
+        """
         _refuse_unknown(os.environ, set(cls.model_fields))
+        found = from_file(config, None, set(cls.model_fields), PREFIX)
         try:
-            from_file = _from_file(os.environ.get(CONFIG), set(cls.model_fields))
-            return cls(**(from_file | chosen))
+            return cls(**(found | chosen))
         except ValidationError as error:
-            faults = [f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-            raise SettingsError("; ".join(faults)) from None
+            raise SettingsError("; ".join(map(fault, error.errors()))) from None
 
     @property
     def policy(self) -> Policy:
@@ -96,18 +102,44 @@ def _refuse_unknown(environment: Mapping[str, str], known: set[str]) -> None:
         raise SettingsError(f"no setting is called {', '.join(unknown)}; there are {listed}")
 
 
-def _from_file(path: str | None, known: set[str]) -> dict[str, Any]:
-    """What a TOML file says, without what the environment says otherwise."""
-    if path is None:
+def from_file(path: Path | None, table: str | None, known: set[str], prefix: str) -> dict[str, Any]:
+    """What a table of the TOML file says, without what the environment says otherwise.
+
+    The file is `path`, or what PROMPTFIX_CONFIG names, or none. Raises SettingsError.
+    """
+    if not (path := path or Path(os.environ.get(CONFIG, ""))).name:
         return {}
     try:
-        content = tomllib.loads(Path(path).read_text("utf-8"))
+        whole = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{CONFIG} names {path}, which cannot be read: {error}") from error
+        raise SettingsError(f"the settings in {path} cannot be read: {error}") from error
+    service = whole.pop(SERVICE, {})
+    if not isinstance(service, dict):
+        raise SettingsError(f"{path}: {SERVICE} is a table; write [{SERVICE}]")
+    content: dict[str, Any] = service if table == SERVICE else whole
     if unknown := sorted(set(content) - known):
-        raise SettingsError(f"{path}: no setting is called {', '.join(unknown)}")
-    return {name: v for name, v in content.items() if PREFIX + name.upper() not in os.environ}
+        named = ", ".join(f"{table}.{name}" if table else name for name in unknown)
+        raise SettingsError(f"{path}: no setting is called {named}")
+    return {name: v for name, v in content.items() if prefix + name.upper() not in os.environ}
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(step) for step in location) or "settings"
+def as_toml(settings: BaseSettings) -> str:
+    """Write settings as TOML, one a line; what is unset is a comment, and secrets are masked."""
+    values = settings.model_dump(mode="json")
+    lines = [
+        f"# {name} is not set" if value is None else f"{name} = {_toml(value)}"
+        for name, value in values.items()
+    ]
+    return "\n".join(lines)
+
+
+def fault(fault: ErrorDetails) -> str:
+    """Say what is wrong with a setting, in one line."""
+    where = ".".join(map(str, fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def _toml(value: object) -> str:
+    # Strings, numbers, booleans and lists of strings are written alike in JSON and TOML.
+    return json.dumps(sorted(value) if isinstance(value, list) else value, ensure_ascii=False)

@@ -4,21 +4,24 @@ A FakeMicroscope cuts a text into words and lets features fire on the words, or 
 that it was told about. A FakeModel answers from a function and remembers what it was asked.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptfix.detection import WORD
 from promptfix.formats import AllOf, Condition, Detector, Provenance, Status, Term, Weighted
 from promptfix.library import Library
-from promptfix.pipeline import Look, Prefill
+from promptfix.pipeline import Input, Look, Prefill, joined
 from promptfix.records import (
     GREEDY,
     Activation,
     Answer,
     Finding,
+    Likely,
+    Piece,
     Prompt,
     Reading,
     Sampling,
+    Score,
     Span,
     Token,
 )
@@ -89,26 +92,61 @@ class FakeMicroscope:
 
 @dataclass
 class FakeModel:
-    """Answers with what a function makes of the prompt's text."""
+    """Answers with what a function makes of the prompt's text, word by word."""
 
     say: Callable[[str], str] = lambda text: f"heard: {text}"
-    asked: list[tuple[Prompt, Prefill | None]] = field(
-        default_factory=list[tuple[Prompt, Prefill | None]]
+    asked: list[tuple[Input, Prefill | None]] = field(
+        default_factory=list[tuple[Input, Prefill | None]]
     )
+    context: int = 4096
 
     def answer(
         self, prompt: Prompt, prefill: Prefill | None = None, sampling: Sampling = GREEDY
     ) -> Answer:
         """Answer a prompt, in words, up to as many as may be said."""
+        pieces = list(self.stream(prompt, prefill, sampling))
+        return joined(pieces, prompt_tokens=len(self.encode(prompt)))
+
+    def stream(
+        self, prompt: Input, prefill: Prefill | None = None, sampling: Sampling = GREEDY
+    ) -> Iterator[Piece]:
+        """Answer a prompt word by word."""
         self.asked.append((prompt, prefill))
-        words = self.say(prompt.text).split(" ")
+        words = self.say(_text(prompt)).split(" ")
         said = words[: sampling.max_tokens]
-        return Answer(
-            text=" ".join(said),
-            finish_reason="stop" if said == words else "length",
-            prompt_tokens=len(tokens(prompt.text)),
-            completion_tokens=len(said),
-        )
+        for count, word in enumerate(said, 1):
+            ends = "stop" if said == words else "length"
+            yield Piece(
+                text=word if count == 1 else f" {word}",
+                tokens=count,
+                score=None if sampling.logprobs is None else _score(word, sampling.logprobs),
+                finish=ends if count == len(said) else None,
+            )
+
+    def encode(self, prompt: Input) -> tuple[int, ...]:
+        """One token for each word, and two for the template of a turn."""
+        if isinstance(prompt, tuple):
+            return prompt
+        return tuple(range(len(tokens(_text(prompt))) - 2 * isinstance(prompt, str)))
+
+    def spell(self, token: int) -> str:
+        """Write a token: its number."""
+        return str(token)
+
+    def score(self, prompt: Input, top: int = 0) -> list[Score]:
+        """Every token is as likely as any other."""
+        first, *rest = map(self.spell, self.encode(prompt))
+        return [Score(text=first, logprob=None), *(_score(text, top) for text in rest)]
+
+
+def _text(prompt: Input) -> str:
+    if isinstance(prompt, Prompt):
+        return prompt.text
+    return prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
+
+
+def _score(text: str, top: int) -> Score:
+    return Score(text=text, logprob=-1.0, top=(Likely(text=text, logprob=-1.0),) * min(top, 1))
 
 
 def detector(

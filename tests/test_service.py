@@ -6,15 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
 import openai
 import pytest
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
@@ -29,69 +26,42 @@ from promptfix.errors import (
     PromptTooLong,
     SettingsError,
 )
-from promptfix.formats import Term
-from promptfix.library import Library, load
+from promptfix.library import Library
 from promptfix.pipeline import Pipeline, Policy
-from promptfix.records import GREEDY, Answer, Prompt, Sampling, Trace
-from promptfix.service import wire
+from promptfix.records import Prompt, Sampling, Trace
+from promptfix.service import work
 from promptfix.service.app import create_app
 from promptfix.service.serving import bind
 from promptfix.service.settings import ServiceSettings
-from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
+from promptfix.testing import FakeMicroscope, FakeModel
+from tests.serving import (
+    CLIENT,
+    GROSS,
+    QUIET,
+    Model,
+    ask,
+    chat,
+    error,
+    library_of,
+    post,
+    seeing,
+    serving,
+)
 
-ROOT = Path(__file__).parents[1]
-GROSS = "A shop has two gross of pencils. How many is that?"
-QUIET = "How many legs has a cat?"
-UNIT = detector("unit", parts=[Term(feature=4, weight=1.0, at="user")], lexical=True)
 KEY = "a key for the tests"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
-
-
-class Model(FakeModel):
-    """A fake that remembers how it was to answer, and fails or waits if told to."""
-
-    sampling: Sampling | None = None
-    broken: Exception | None = None
-    wait: Callable[[], object] = staticmethod(lambda: None)
-
-    def answer(self, prompt: Prompt, prefill: object = None, sampling: Sampling = GREEDY) -> Answer:
-        """Answer as FakeModel does."""
-        self.sampling = sampling
-        self.wait()
-        if self.broken is not None:
-            raise self.broken
-        return super().answer(prompt, prefill, sampling)
 
 
 @pytest.fixture(scope="module")
 def library() -> Library:
     """The library's own annotations, with one detector of the fake lens."""
-    return with_detectors(load(ROOT / "detectors", ROOT / "annotations"), UNIT)
-
-
-@contextmanager
-def serving(pipeline: Pipeline, **chosen: object) -> Iterator[str]:
-    """Serve on a free port, and give the address."""
-    service = ServiceSettings.read(port=0, **chosen)
-    socket = bind(service)
-    config = uvicorn.Config(create_app(pipeline, service), log_level="error", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([socket],))
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    return library_of()
 
 
 @pytest.fixture
 def microscope() -> FakeMicroscope:
     """A microscope in which feature 4 fires on "gross"."""
-    return FakeMicroscope({"gross": {4: 2.0}})
+    return seeing()
 
 
 @pytest.fixture
@@ -117,7 +87,8 @@ def shared(library: Library) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def in_process(library: Library) -> Iterator[TestClient]:
     """The application without a socket."""
-    with TestClient(create_app(Pipeline(FakeMicroscope(), FakeModel(), library))) as made:
+    app = create_app(Pipeline(FakeMicroscope(), FakeModel(), library), ServiceSettings(traces=None))
+    with TestClient(app) as made:
         yield made
 
 
@@ -126,31 +97,6 @@ def client(url: str) -> Iterator[openai.OpenAI]:
     """The official client, pointed at the service."""
     with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as made:
         yield made
-
-
-def ask(client: openai.OpenAI, text: str, **options: object) -> object:
-    """Ask one question."""
-    messages = [{"role": "user", "content": text}]
-    return client.chat.completions.create(model="any", messages=messages, **options)
-
-
-def post(url: str, body: object = None, *, path: str = "chat/completions", **more: object):
-    """Post JSON, or bytes as they are, to /v1/... ."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx2.post(f"{url}/v1/{path}", content=content, timeout=30, **more)
-
-
-def error(response: httpx2.Response) -> dict[str, str | None]:
-    """The error of a response, which has OpenAI's shape."""
-    body = response.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"message", "type", "param", "code"}
-    return body["error"]
-
-
-def chat(text: object, **more: object) -> dict[str, object]:
-    """A request body."""
-    return {"messages": [{"role": "user", "content": text}], **more}
 
 
 def test_a_misread_prompt_is_repaired(client: openai.OpenAI, model: Model) -> None:
@@ -185,7 +131,7 @@ def test_headers(client: openai.OpenAI) -> None:
     assert raw.headers["x-promptfix-detectors"] == "unit@1"
     assert raw.headers["x-promptfix-trace-id"] == made.model_extra["promptfix"]["trace_id"]
     assert float(raw.headers["x-promptfix-overhead-ms"]) >= 0
-    assert made._request_id == raw.headers["x-promptfix-trace-id"]
+    assert made._request_id == raw.headers["x-request-id"]
 
 
 def test_the_whole_trace_on_request(client: openai.OpenAI) -> None:
@@ -266,8 +212,8 @@ def test_models(client: openai.OpenAI) -> None:
 
 def test_health(shared: str, library: Library) -> None:
     """Alive is one thing, ready names what is loaded."""
-    assert httpx2.get(f"{shared}/healthz").json() == {"status": "alive"}
-    ready = httpx2.get(f"{shared}/readyz").json()
+    assert CLIENT.get(f"{shared}/healthz").json() == {"status": "alive"}
+    ready = CLIENT.get(f"{shared}/readyz").json()
     assert ready == {
         "status": "ready",
         "model": "fake",
@@ -294,22 +240,14 @@ DEEP = 10_000
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "king", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "tool", "content": "x"}, {"role": "user"}]}, "messages[0]"),
         ({"messages": [{"role": "user"}]}, None),
-        (
-            {
-                "messages": [
-                    {"role": "user", "content": "x"},
-                    {"role": "assistant", "content": "y"},
-                    {"role": "user", "content": "z"},
-                ]
-            },
-            "messages[0]",
-        ),
         (chat(7), "messages.0.content"),
         (chat("  \n"), None),
         (chat([{"type": "image_url", "image_url": {"url": "x"}}]), "messages[0].content"),
-        (chat("x", n=2), "n"),
-        (chat("x", stream=True), "stream"),
+        (chat("x", n=17), "n"),
+        (chat("x", n=0), "n"),
+        (chat("x", top_logprobs=21), "top_logprobs"),
         (chat("x", tools=[{"type": "function"}]), "tools"),
         (chat("x", response_format={"type": "json_object"}), "response_format"),
         (chat("x", temperature="0.5"), "temperature"),
@@ -341,8 +279,8 @@ def test_a_bad_mode_header_is_refused(shared: str) -> None:
 
 def test_other_http_errors(url: str) -> None:
     """404, 405 and 413 have OpenAI's shape too."""
-    assert error(httpx2.get(f"{url}/v1/nothing"))["code"] == "not_found"
-    wrong = httpx2.get(f"{url}/v1/chat/completions")
+    assert error(CLIENT.get(f"{url}/v1/nothing"))["code"] == "not_found"
+    wrong = CLIENT.get(f"{url}/v1/chat/completions")
     assert wrong.status_code == 405
     assert "POST" in wrong.headers["allow"]
     assert error(wrong)["code"] == "method_not_allowed"
@@ -401,9 +339,8 @@ def test_the_event_loop_never_waits_for_the_model(library: Library) -> None:
     with serving(pipeline, waiting=0) as url, ThreadPoolExecutor() as pool:
         asked = pool.submit(post, url, chat(QUIET))
         assert begun.wait(10)
-        assert httpx2.get(f"{url}/healthz", timeout=2).is_success
-        assert httpx2.get(f"{url}/readyz", timeout=2).is_success
-        assert post(url, chat(QUIET, n=2)).status_code == 400
+        assert CLIENT.get(f"{url}/healthz", timeout=2).is_success
+        assert CLIENT.get(f"{url}/readyz", timeout=2).is_success
         refused = post(url, chat(QUIET))
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
@@ -442,8 +379,8 @@ def test_keys(library: Library) -> None:
             assert error(response)["code"] == "invalid_api_key"
             assert response.headers["www-authenticate"] == "Bearer"
         assert post(url, chat(QUIET), headers={"authorization": f"Bearer {KEY}"}).is_success
-        assert httpx2.get(f"{url}/v1/models").status_code == 401
-        assert httpx2.get(f"{url}/healthz").is_success
+        assert CLIENT.get(f"{url}/v1/models").status_code == 401
+        assert CLIENT.get(f"{url}/healthz").is_success
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="other", max_retries=0)
         assert ask(client, QUIET).choices
 
@@ -527,7 +464,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 )
-FIELDS = [*wire.ChatRequest.model_fields, "n", "stream", "tools", "logprobs"]
+FIELDS = [*work.ChatRequest.model_fields, "n", "stream", "tools", "logprobs"]
 
 
 @settings(max_examples=150, deadline=None)

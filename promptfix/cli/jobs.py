@@ -1,7 +1,7 @@
 """The commands that run for a while: mini train, mine, serve."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -94,6 +94,19 @@ def mine(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="The server that answers, up to its /v1.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="off, detect or repair.")] = None,
+    traces: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Where traces are kept; none keeps none.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML file of settings.")
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the settings in force, and end.")
+    ] = False,
     model: ModelDir = None,
     sae: SaeDir = None,
     detectors: DetectorsDir = None,
@@ -101,12 +114,17 @@ def serve(
     device: Device = None,
     dtype: DtypeName = None,
 ) -> None:
-    """Serve an OpenAI-compatible endpoint that repairs prompts before it answers them."""
+    """Serve an OpenAI-compatible endpoint that repairs prompts before they are answered."""
     from promptfix.service.settings import ServiceSettings
+    from promptfix.settings import SERVICE, as_toml
 
-    given = {"host": host, "port": port}
-    service = ServiceSettings.read(**{k: v for k, v in given.items() if v is not None})
+    given = {"host": host, "port": port, "upstream": upstream, "mode": mode, "traces": traces}
+    wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if traces == "none":
+        wanted["traces"] = None
+    service = ServiceSettings.read(config, **wanted)
     chosen = settings(
+        config=config,
         model=model,
         sae=sae,
         detectors=detectors,
@@ -114,6 +132,9 @@ def serve(
         device=device,
         dtype=dtype,
     )
+    if print_config:
+        typer.echo(f"{as_toml(chosen)}\n\n[{SERVICE}]\n{as_toml(service)}")
+        return
     loaded = pipeline(chosen)
     from promptfix.service.serving import serve as run
 

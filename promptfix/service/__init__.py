@@ -1,12 +1,20 @@
 """promptfix over HTTP: an OpenAI-compatible endpoint that repairs prompts before answering them.
 
-    settings.py   what can be chosen: address, keys, limits
-    app.py        `create_app(pipeline, settings)`: routes, keys, limits, one error shape
-    routes.py     what each address does
-    wire.py       OpenAI's request and response shapes, and the `promptfix` object beside them
+    app.py        `create_app(pipeline, settings)`: everything put together
+    settings.py   what can be chosen
+    routes/       what each address does: answers, prompts, models, traces, detectors, health
+    requests.py   a request as it came: its bytes, what they say, what it wishes of promptfix
+    modes.py      how far to go with it
+    limits.py     how many are worked on at once
+    reading.py    looking at a prompt: one thread, a deadline, and never at the cost of an answer
+    local.py      back end: the model that reads also answers; work.py says what is asked of it
+    relaying.py   back end: another server answers; upstream.py is the connection to it
+    replies.py    OpenAI's shapes; sse.py streams
+    watch.py      figures, logs.py and kept traces
     failures.py   everything that goes wrong, in OpenAI's error shape
-    worker.py     the one thread that runs the model, and the queue before it
-    logs.py       JSON logs: ids, digests and seconds, never texts
+    spec.py       what the OpenAPI document says beyond what handlers declare
+    keys.py       who may ask
+    worker.py     a thread that runs a network
     serving.py    bind, then serve
 
 Only this package imports litestar, and it never imports torch: a loaded pipeline is handed in.

@@ -2,10 +2,12 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
 from promptfix.records import Trace
+from promptfix.service.requests import Asked
 
 log = structlog.stdlib.get_logger("promptfix")
 
@@ -24,13 +26,15 @@ def configure() -> None:
     )
 
 
-def served(path: str, trace: Trace) -> None:
-    """Note what came of a request."""
+def served(path: str, trace: Trace, request_id: str, *, content: bool = False) -> None:
+    """Note what came of a request; `content` adds what was asked and answered."""
     log.info(
         "served",
         path=path,
+        request_id=request_id,
         trace_id=trace.id,
         action=trace.action,
+        mode=trace.mode,
         detectors=[finding.detector for finding in trace.findings],
         verified=trace.verification and trace.verification.verified,
         lens=trace.lens,
@@ -38,4 +42,18 @@ def served(path: str, trace: Trace) -> None:
         prompt_tokens=trace.answer and trace.answer.prompt_tokens,
         completion_tokens=trace.answer and trace.answer.completion_tokens,
         seconds={step: round(spent, 6) for step, spent in trace.seconds.items()},
+        **(_content(trace) if content else {}),
     )
+
+
+def passed(asked: Asked) -> None:
+    """Note a request in which there was nothing to look at."""
+    log.info("served", path=asked.kind, request_id=asked.id, action="skipped")
+
+
+def _content(trace: Trace) -> dict[str, Any]:
+    return {
+        "prompt": trace.prompt.text,
+        "in_force": trace.in_force.text,
+        "answer": trace.answer and trace.answer.text,
+    }

@@ -1,47 +1,66 @@
-"""The one thread that runs the model, and the queue before it.
+"""A thread that runs a network, so that the event loop never waits for one.
 
-A model gains nothing from running twice at once, and the event loop must never wait for it:
-/healthz answers while an answer is being written.
+A network gains nothing from running twice at once: one thread reads prompts, another writes
+answers.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from promptfix.pipeline import Pipeline
+from promptfix.service.limits import Busy
 
 T = TypeVar("T")
 
 
-class Busy(Exception):  # noqa: N818 - it reads as what is the case
-    """The queue is full."""
-
-
 class Worker:
-    """Runs work on a pipeline, one piece at a time, in the order in which it came."""
+    """Does pieces of work, one at a time, in the order in which they come."""
 
-    def __init__(self, pipeline: Pipeline, waiting: int) -> None:
-        """Take a loaded pipeline; `waiting` pieces of work may queue behind the one that runs."""
-        self.pipeline = pipeline
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="promptfix")
-        self._places = threading.Semaphore(waiting + 1)
+    def __init__(self, name: str) -> None:
+        """Start a thread of this name with the first piece of work."""
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
-    async def run(self, work: Callable[[Pipeline], T]) -> T:
-        """Do a piece of work when its turn comes. Raises Busy, or what the work raises.
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do a piece of work when its turn comes. Raises what the work raises.
 
-        Who gives up waiting leaves the queue; work that has begun keeps its place to the end.
+        Who gives up waiting leaves the queue; work that has begun goes on to its end.
         """
-        if not self._places.acquire(blocking=False):
-            raise Busy
         try:
-            future = self._thread.submit(work, self.pipeline)
+            future = self._thread.submit(work)
         except RuntimeError as error:  # closed: the service is going down
-            self._places.release()
             raise Busy from error
-        future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
+
+    async def stream(self, work: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
+        """Hand on what an iterator gives, as it comes. Raises what it raises.
+
+        Who stops asking stops the iterator, after the item that it is at.
+        """
+        loop, left = asyncio.get_running_loop(), threading.Event()
+        items: asyncio.Queue[list[T]] = asyncio.Queue()
+
+        def go_through() -> None:
+            for item in work():
+                if left.is_set():
+                    return
+                loop.call_soon_threadsafe(items.put_nowait, [item])
+
+        async def to_the_end() -> None:
+            try:
+                await self.run(go_through)
+            finally:
+                items.put_nowait([])  # after all items: they were put by the same loop before
+
+        task = asyncio.create_task(to_the_end())
+        try:
+            while item := await items.get():
+                yield item[0]
+            await task
+        finally:
+            left.set()
+            task.cancel()
 
     def close(self) -> None:
         """Drop what waits, and wait for what runs."""

@@ -1,0 +1,188 @@
+"""Another server answers: requests go on as they came, but for notes in the last user turn."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from litestar import Response
+
+from promptfix.chatbody import Turn, edited
+from promptfix.errors import ModelError
+from promptfix.records import Answer
+from promptfix.service import replies, sse
+from promptfix.service.failures import Refused, Unknown
+from promptfix.service.reading import Reader, Seen
+from promptfix.service.requests import Asked
+from promptfix.service.settings import ServiceSettings
+from promptfix.service.upstream import Upstream, body_of, bytes_of, fault, returned
+from promptfix.service.watch import Watch
+
+JSON = "application/json"
+NO_TURN = "there is no turn of the user's to look at, or a tool was called"
+
+
+@dataclass(frozen=True)
+class _Job:
+    asked: Asked
+    seen: Seen | None
+    started: float = field(default_factory=perf_counter)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What promptfix did."""
+        return self.seen.headers if self.seen else replies.headers(None)
+
+    @property
+    def told(self) -> bytes | None:
+        """The same for the body, where the prompt was changed or the client wants to know."""
+        wishes, seen = self.asked.wishes, self.seen
+        if not wishes.trace and (seen is None or seen.trace.action != "repaired"):
+            return None
+        told = seen.summary(wishes) if seen else replies.unread(NO_TURN)
+        return json.dumps(told, ensure_ascii=False).encode()
+
+
+class Relay:
+    """Lets an upstream answer."""
+
+    def __init__(
+        self, reader: Reader, upstream: Upstream, settings: ServiceSettings, watch: Watch
+    ) -> None:
+        """Read with `reader`, and answer with `upstream`."""
+        self._reader, self._upstream = reader, upstream
+        self._settings, self._watch = settings, watch
+
+    async def answer(self, asked: Asked, stack: AsyncExitStack) -> Response[Any]:
+        """Send a request on. What `stack` holds is given back when the response is sent."""
+        self._check(asked)
+        seen = await self._look(asked, asked.turn) if asked.turn else None
+        raw, job = asked.raw, _Job(asked, seen)
+        if seen and seen.trace.repair and seen.trace.action == "repaired":
+            raw = edited(raw, seen.trace.repair)
+        sent = self._upstream.asked("POST", asked.kind, _headers(asked), raw)
+        response = await stack.enter_async_context(sent)
+        kind = response.headers.get("content-type", "")
+        if response.status_code == 200 and kind.startswith(sse.MEDIA_TYPE):
+            return self._streamed(job, response, stack)
+        return self._whole(job, response, await body_of(response))
+
+    async def models(self, headers: Mapping[str, str]) -> Response[Any]:
+        """The upstream's list."""
+        return await self._get("models", headers)
+
+    async def model(self, name: str, headers: Mapping[str, str]) -> Response[Any]:
+        """What the upstream says about a model."""
+        if any(step in {"", ".", ".."} for step in name.split("/")):
+            raise Unknown("no model is called that", param="model", code="model_not_found")
+        return await self._get(f"models/{quote(name, safe='/')}", headers)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._upstream.close()
+
+    def _check(self, asked: Asked) -> None:
+        """Refuse what goes beyond the limits. Whatever else is wrong the upstream says."""
+        body: dict[str, Any] = asked.body if isinstance(asked.body, dict) else {}
+        most = {"n": self._settings.max_n}
+        if self._settings.max_tokens is not None:
+            names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+            most |= dict.fromkeys(names, self._settings.max_tokens)
+        for name, limit in most.items():
+            if isinstance(body.get(name), int | float) and body[name] > limit:
+                raise Refused(f"{name} is at most {limit} here", param=name)
+
+    async def _look(self, asked: Asked, turn: Turn) -> Seen:
+        prompt = turn.prompt
+        mode = self._reader.mode(asked.wishes.mode, prompt.text, asked.model)
+        seen = await self._reader.look(prompt, asked.wishes, mode, asked.model)
+        return self._watch.seen(asked, seen)
+
+    async def _get(self, path: str, headers: Mapping[str, str]) -> Response[Any]:
+        async with self._upstream.asked("GET", path, headers) as response:
+            content = await body_of(response)
+            return _relayed(response, content, _decoded(content), {})
+
+    def _whole(self, job: _Job, response: httpx2.Response, content: bytes) -> Response[Any]:
+        decoded, seconds = _decoded(content), perf_counter() - job.started
+        seen = self._watch.answered(job.asked, job.seen, _answer(decoded), seconds)
+        told = _Job(job.asked, seen).told
+        return _relayed(response, content, decoded, job.headers, told)
+
+    def _streamed(
+        self, job: _Job, response: httpx2.Response, stack: AsyncExitStack
+    ) -> Response[Any]:
+        # An event that the upstream did not finish must not swallow ours.
+        chunks = sse.ended(self._chunks(job, response), self._watch.broken, between=b"\n\n")
+        kept = sse.kept_alive(chunks, self._settings.keep_alive_seconds, once_begun=False)
+        headers = returned(response) | sse.HEADERS | job.headers
+        kind = headers.pop("content-type")
+        return sse.Streamed(kept, stack.pop_all().aclose, headers=headers, media_type=kind)
+
+    async def _chunks(self, job: _Job, response: httpx2.Response) -> AsyncGenerator[bytes]:
+        try:
+            if job.told is not None:
+                yield b'data: {"choices":[],"promptfix":' + job.told + b"}\n\n"
+            relayed: AsyncIterator[bytes] = bytes_of(response)
+            async for chunk in relayed:
+                yield chunk
+        finally:
+            self._watch.answered(job.asked, job.seen, None, perf_counter() - job.started)
+
+
+def _headers(asked: Asked) -> dict[str, str]:
+    return {**asked.headers, "content-type": JSON, "x-request-id": asked.id}
+
+
+def _relayed(
+    response: httpx2.Response,
+    content: bytes,
+    decoded: object,
+    headers: dict[str, str],
+    told: bytes | None = None,
+) -> Response[Any]:
+    """Hand on a whole response, its errors in OpenAI's shape. Raises ModelError if it is none."""
+    status = response.status_code
+    headers = {**returned(response), **headers}
+    kind = headers.pop("content-type", JSON)
+    if 300 <= status < 400 or status < 200:
+        raise ModelError(f"the upstream answered with status {status}; correct its address")
+    if status >= 400:
+        content = (
+            content if (wrong := fault(status, decoded)) is None else json.dumps(wrong).encode()
+        )
+        return Response(content, status_code=status, headers=headers, media_type=JSON)
+    if not isinstance(decoded, dict):
+        raise ModelError(
+            "the upstream's answer is no JSON object; ask again, or correct its address"
+        )
+    if told is not None and decoded:
+        content = content.rstrip()[:-1] + b',"promptfix":' + told + b"}"
+    return Response(content, status_code=status, headers=headers, media_type=kind)
+
+
+def _decoded(content: bytes) -> object:
+    """What the JSON says; None if it is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _answer(decoded: object) -> Answer | None:
+    """What the upstream said, where it is a text and its tokens are told."""
+    match decoded:
+        case {
+            "choices": [
+                {"message": {"content": str(text)}, "finish_reason": ("stop" | "length") as end},
+                *_,
+            ],
+            "usage": {"prompt_tokens": int(read), "completion_tokens": int(wrote)},
+        } if read >= 0 and wrote >= 0:
+            return Answer(text=text, finish_reason=end, prompt_tokens=read, completion_tokens=wrote)
+        case _:
+            return None
