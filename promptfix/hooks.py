@@ -110,6 +110,12 @@ def layer_of(hook: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def name_of_layer(model: nn.Module, layer: int) -> str:
+    """The name of the module of a layer, e.g. `model.layers.3`. Raises LensError without it."""
+    wanted, _ = resolve(model, f"layers.{layer}")
+    return next(name for name, module in model.named_modules() if module is wanted)
+
+
 def _parse(hook: str) -> tuple[str, Side]:
     """Split a hook name into the name of a module and a side."""
     if match := _LENS_STYLE.fullmatch(hook):

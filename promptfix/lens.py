@@ -60,7 +60,7 @@ def identify(model: Path | str, sae: Path | str, check: SelfCheck | None = None)
         sae=sae.resolve().name,
         model_sha256=weights,
         sae_sha256=sae_sha256(sae),
-        tokenizer_sha256=_sha256(model / "tokenizer.json"),
+        tokenizer_sha256=file_sha256(model / "tokenizer.json"),
         template_sha256=template_sha256(model),
         layer=layer,
         hook=config.hook,
@@ -123,7 +123,7 @@ def warn_of_other_form(model: Path | str, sae: Path | str) -> None:
 def model_sha256(folder: Path) -> str:
     """Hash a model's weights: of one file its sha256, of several that of their `sha256sum`s."""
     names = _weight_files(folder)
-    hashes = [_sha256(folder / name) for name in names]
+    hashes = [file_sha256(folder / name) for name in names]
     if len(names) == 1:
         return hashes[0]
     listing = "".join(f"{digest}  {name}\n" for digest, name in zip(hashes, names, strict=True))
@@ -133,14 +133,14 @@ def model_sha256(folder: Path) -> str:
 def sae_sha256(folder: Path) -> str:
     """Hash an SAE: its weights, and its configuration whatever the order of the keys."""
     config = json.dumps(_read_json(folder / CONFIG), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{config}\n{_sha256(folder / WEIGHTS)}\n".encode()).hexdigest()
+    return hashlib.sha256(f"{config}\n{file_sha256(folder / WEIGHTS)}\n".encode()).hexdigest()
 
 
 def template_sha256(folder: Path) -> str:
     """Hash the chat template; of a model without one, the empty text."""
     file = folder / "chat_template.jinja"
     if file.is_file():
-        return _sha256(file)
+        return file_sha256(file)
     template = _read_json(folder / "tokenizer_config.json").get("chat_template") or ""
     text = template if isinstance(template, str) else json.dumps(template, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -160,7 +160,8 @@ def _weight_files(folder: Path) -> list[str]:
     return sorted(set(_read_json(index).get("weight_map", {}).values()))
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Hash a file. Raises MicroscopeError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

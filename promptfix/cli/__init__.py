@@ -3,6 +3,7 @@
     prompts.py   ask, repair, inspect
     data.py      check, schema
     jobs.py      mini train, mine, serve
+    sae.py       sae list, import, train, check, readings
     options.py   the options that commands share
     show.py      traces and problems, for people
     tables.py    readings and pass rates, for people
@@ -21,7 +22,7 @@ from typing import Any
 
 import typer
 
-from promptfix.cli import data, jobs, prompts
+from promptfix.cli import data, jobs, prompts, sae
 from promptfix.errors import PromptfixError, PromptfixWarning
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (prompts, data, jobs):
+for commands in (prompts, data, jobs, sae):
     commands.add_to(app)
 
 

@@ -129,13 +129,17 @@ def inspect(
     if as_json:
         print((everything or reading).model_dump_json(indent=2))
         return
+    from promptfix.assembly import EMBEDDED
     from promptfix.cli import tables
+    from promptfix.hub import sae_folder
+    from promptfix.neuronpedia import load_readings
 
     detectors_here = loaded.library.detectors_for(loaded.microscope.lens)
-    meanings = {int(f): line for det in detectors_here for f, line in det.readings.items()}
+    meanings = load_readings(sae_folder(chosen.sae or EMBEDDED / "sae"))
+    meanings |= {int(f): line for det in detectors_here for f, line in det.readings.items()}
     tables.reading(reading, meanings)
     if everything is not None:
-        tables.strongest(everything, top)
+        tables.strongest(everything, top, meanings)
 
 
 def demo(

@@ -33,19 +33,21 @@ def reading(seen: Reading, meanings: Mapping[int, str]) -> None:
         console.print(Text(f"{feature:>6}  {meanings.get(feature, '')}"))
 
 
-def strongest(seen: Reading, top: int) -> None:
-    """Show the `top` features of every token, strongest first."""
+def strongest(seen: Reading, top: int, meanings: Mapping[int, str]) -> None:
+    """Show the `top` features of every token, strongest first, and what is known of them."""
     console = Console(highlight=False)
     most = max((act.value for act in seen.activations), default=1.0)
     table = Table("token", "strongest features of the SAE")
+    shown: set[int] = set()
     for token in _looked_at(seen):
         here = [act for act in seen.activations if act.position == token.position]
-        cells = [
-            Text(f"{act.feature}:{act.value:.2f}", _shade(act.value / most))
-            for act in nlargest(top, here, key=lambda act: act.value)
-        ]
+        best = nlargest(top, here, key=lambda act: act.value)
+        shown |= {act.feature for act in best}
+        cells = [Text(f"{a.feature}:{a.value:.2f}", _shade(a.value / most)) for a in best]
         table.add_row(_name(token), Text("  ").join(cells))
     console.print(table)
+    for feature in sorted(shown & set(meanings)):
+        console.print(Text(f"{feature}: {meanings[feature]}"))
 
 
 def pass_rates(recordings: Mapping[str, Recording]) -> None:

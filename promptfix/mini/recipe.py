@@ -17,7 +17,11 @@ from promptfix.errors import PromptfixError
 from promptfix.mini import chat
 from promptfix.mini.corpus.mix import Mixture
 from promptfix.mini.train import Recipe, train
+from promptfix.training.documents import Document
 from promptfix.training.sae import SaePlan
+
+HELD = 1000
+"""Documents that the SAE's threshold and quality are measured on."""
 
 
 @dataclass(frozen=True)
@@ -92,29 +96,38 @@ def run(
 def add_sae(
     folder: Path, data: Path | None, preset: Preset, out: Path | None = None
 ) -> dict[str, Any]:
-    """Train the SAE for `folder`/model into `out` (default `folder`/sae)."""
+    """Train the SAE for `folder`/model into `out` (default `folder`/sae); return its quality."""
     from promptfix.network import load_network
-    from promptfix.training.sae import About, train_sae
+    from promptfix.training.documents import Corpus
+    from promptfix.training.sae import About, train_saes
 
     network = load_network(folder / "model")
-    special = frozenset(range(len(chat.SPECIALS)))
-    turns = tokenised(network.tokenizer, data, preset.model.seed + 5_000_011)
+    seed = preset.model.seed + 5_000_011
+
+    def stream() -> Iterator[Document]:
+        return documents(network.tokenizer, data, seed)
+
+    held = list(itertools.islice(documents(network.tokenizer, data, seed + 1), HELD))
     about = About(
         name=preset.name,
         model_folder=folder / "model",
-        special=special,
         data_digest=sha256(repr((asdict(preset.model), data is not None)).encode()).hexdigest(),
     )
-    return train_sae(network, turns, preset.sae, out or folder / "sae", about)
+    outs = {preset.sae.layer: out or folder / "sae"}
+    return asdict(
+        train_saes(network, Corpus(stream, held), preset.sae, outs, about)[preset.sae.layer]
+    )
 
 
-def tokenised(
-    tokenizer: Any, data: Path | None, seed: int
-) -> Iterator[tuple[list[int], list[int]]]:
-    """(head, reply) token ids of the mixture's documents, without end."""
+def documents(tokenizer: Any, data: Path | None, seed: int) -> Iterator[Document]:
+    """The mixture's documents, without end."""
+    from promptfix.training.documents import from_turn
+
+    special = frozenset(range(len(chat.SPECIALS)))
     stream = Mixture(data).stream(seed)
     while True:
         pairs = [chat.render(d.prompt, d.reply) for d in itertools.islice(stream, 256)]
         heads = tokenizer([h for h, _ in pairs], add_special_tokens=False)["input_ids"]
         replies = tokenizer([r for _, r in pairs], add_special_tokens=False)["input_ids"]
-        yield from zip(heads, replies, strict=True)
+        for head, reply in zip(heads, replies, strict=True):
+            yield from_turn(head, reply, special)

@@ -20,10 +20,11 @@ from promptfix.mini.corpus.surface import problem
 from promptfix.mining.candidates import Evidence, candidates, census
 from promptfix.mining.cases import record, write
 from promptfix.mining.outcomes import AnswerCache, Outcomes, measure
-from promptfix.mining.readings import read_features
+from promptfix.mining.readings import LONGEST, read_features
 from promptfix.mining.writing import Writer, ensure_lens, place_of, write_json
 from promptfix.models import LocalModel
 from promptfix.network import Dtype, load_network
+from promptfix.neuronpedia import load_readings
 from promptfix.records import Prompt
 from promptfix.sae import Sae
 from promptfix.tasks import DataError, Item, Task, digest, load
@@ -72,11 +73,13 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     source = Source(command="promptfix mine", data=digests, seeds=(job.seed,))
     writer = Writer(job.out, job.annotations, name, lens.d_sae, source)
     texts = _generated_texts(job.seed)
+    imported = load_readings(job.sae)
     found = [c for task in TASKS for c in candidates(evidence, task, log)]
     detectors: list[Detector] = []
     for candidate in found:
         places = [place_of(column, lens.d_sae) for column in candidate.choice.columns]
         readings = read_features(network, sae, places, texts)
+        readings = {f: _with_imported(line, imported.get(f)) for f, line in readings.items()}
         detectors.append(writer.write(candidate, readings))
     writer.forget_others(found)
     write_json(job.cache / "census.json", {task: census(evidence, task) for task in TASKS})
@@ -102,6 +105,11 @@ def _held_against_cases(
         else:
             settled.append(detector)
     return settled
+
+
+def _with_imported(line: str, imported: str | None) -> str:
+    """Add what Neuronpedia says of a feature to what was seen here."""
+    return f"{line} / by Neuronpedia: {imported}"[:LONGEST] if imported else line
 
 
 def _generated_texts(seed: int, count: int = 1200) -> list[str]:

@@ -1,31 +1,42 @@
-"""Train an SAE on the residual stream of a Hugging Face model, with sae-lens' trainer.
+"""Train SAEs on the residual stream of a Hugging Face model, with sae-lens' trainer.
 
-The activations are those that promptfix looks at when it runs: the same chat template, no template
-tokens but the read-out, plus the tokens of replies. BatchTopK (Bussmann et al. 2024) is trained and
-saved as JumpReLU; its threshold, which training leaves as a moving average, is set anew at the end,
-so that the mean number of active features is `k`. TopK (Gao et al. 2024) stays what it is.
+The activations are those that promptfix looks at when it runs. BatchTopK (Bussmann et al. 2024) is
+trained and saved as JumpReLU; its threshold, which training leaves as a moving average, is set anew
+at the end, so that the mean number of active features is `k`. TopK (Gao et al. 2024) stays what it
+is. Several layers are trained in one pass over the text.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from promptfix.hooks import Tap
+from promptfix.errors import PromptfixError
+from promptfix.hooks import Tap, name_of_layer
 from promptfix.lens import model_sha256, template_sha256
 from promptfix.network import Network
+from promptfix.sae import Sae
 from promptfix.saefile import CONFIG, WEIGHTS
+from promptfix.training.activations import Activations, run
+from promptfix.training.documents import Corpus, Document
+from promptfix.training.quality import Quality, measure_quality
 
-Turn: TypeAlias = tuple[Sequence[int], Sequence[int]]
-"""(head, reply): the token ids of one document; the head's last token is the read-out."""
+QUALITY = "quality.json"
+_CHECKPOINTS = 20
+"""How many are made on the way, the last of which is kept."""
+
+
+class SaeTrainingError(PromptfixError):
+    """An SAE cannot be trained as asked."""
 
 
 @dataclass(frozen=True)
@@ -46,68 +57,6 @@ class SaePlan:
     seed: int = 0
 
 
-def _length(turn: Turn) -> int:
-    return len(turn[0]) + len(turn[1])
-
-
-class Activations:
-    """An endless iterator of shuffled residual-stream vectors (batch, d_in), float32.
-
-    Template tokens are left out, since nothing is matched there when promptfix runs.
-    """
-
-    def __init__(
-        self, network: Network, turns: Iterator[Turn], plan: SaePlan, special: frozenset[int]
-    ) -> None:
-        self._network, self._turns, self._plan, self._special = network, turns, plan, special
-        self._tap = Tap(network.model, f"model.layers.{plan.layer}")
-        self._generator = torch.Generator().manual_seed(plan.seed)
-        self._pool = torch.empty(0, network.width)
-        self._replies = True
-
-    def only_prompts(self) -> Self:
-        """From now on the positions that are looked at at run time: prompts and read-outs."""
-        self._replies, self._pool = False, self._pool[:0]
-        return self
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return self
-
-    def __next__(self) -> Tensor:
-        if len(self._pool) < self._plan.buffer // 2:
-            self._refill()
-        batch, self._pool = self._pool[: self._plan.batch], self._pool[self._plan.batch :]
-        return batch
-
-    def _refill(self) -> None:
-        parts, held = [self._pool], len(self._pool)
-        while held < self._plan.buffer:
-            # In batches of like length, so that hardly anything is computed for padding.
-            turns = sorted((next(self._turns) for _ in range(1024)), key=_length)
-            parts += [self._run(turns[i : i + 64]) for i in range(0, len(turns), 64)]
-            held = sum(map(len, parts))
-        pool = torch.cat(parts)
-        self._pool = pool[torch.randperm(len(pool), generator=self._generator)]
-
-    @torch.inference_mode()
-    def _run(self, turns: list[Turn]) -> Tensor:
-        rows = [[*head, *reply] for head, reply in turns]
-        longest = max(map(len, rows))
-        ids = self._network.tensor([row + [0] * (longest - len(row)) for row in rows])
-        with self._tap.listening(stop=True) as heard:
-            self._network.model(input_ids=ids, use_cache=False)
-        return heard[0][self._looked_at(turns, longest).to(ids.device)].float().cpu().clone()
-
-    def _looked_at(self, turns: list[Turn], longest: int) -> Tensor:
-        """[turns, longest]: the positions whose activations are trained on."""
-        mask = torch.zeros(len(turns), longest, dtype=torch.bool)
-        for row, (head, reply) in enumerate(turns):
-            ids = [*head, *reply] if self._replies else head
-            mask[row, : len(ids)] = torch.tensor([i not in self._special for i in ids])
-            mask[row, len(head) - 1] = len(head) > 1
-        return mask
-
-
 @dataclass(frozen=True)
 class About:
     """What an SAE's file says of what it was trained on."""
@@ -115,36 +64,73 @@ class About:
     name: str
     """The model's."""
     model_folder: Path
-    special: frozenset[int]
-    """Ids of the template's tokens."""
     data_digest: str
     """64 hex digits."""
 
 
-def train_sae(
-    network: Network, turns: Iterator[Turn], plan: SaePlan, out: Path, about: About
-) -> dict[str, Any]:
-    """Train and save an SAE into `out`, a sae-lens folder. Returns what was measured at the end."""
-    from sae_lens import BatchTopKTrainingSAE, SAETrainer, TopKTrainingSAE
+def train_saes(
+    network: Network, corpus: Corpus, plan: SaePlan, outs: Mapping[int, Path], about: About
+) -> dict[int, Quality]:
+    """Train one SAE for each layer of `outs` into its folder, and measure them.
 
+    The same call goes on where an interrupted one ended: checkpoints lie beside the first folder
+    until all is done. Raises LensError if the model has no such layer, and SaeTrainingError if the
+    checkpoints are of another plan.
+    """
     torch.manual_seed(plan.seed)
-    activations = Activations(network, turns, plan, about.special)
-    config = _trainer_config(plan, str(network.model.device))
-    kind = TopKTrainingSAE if plan.kind == "topk" else BatchTopKTrainingSAE
-    sae = kind(_sae_config(network, plan, about))
-    trained = SAETrainer(cfg=config, sae=sae, data_provider=activations).fit()
-    out.mkdir(parents=True, exist_ok=True)
-    trained.save_inference_model(str(out))
-    return {"l0": plan.k} if plan.kind == "topk" else finish(out, activations, plan.k)
+    outs = dict(sorted(outs.items()))
+    hooks = {layer: name_of_layer(network.model, layer) for layer in outs}
+    first = next(iter(outs.values()))
+    checkpoints = first.with_name(f"{first.name}.checkpoints")
+    plans = {layer: replace(plan, layer=layer) for layer in outs}
+    saes = {str(layer): _untrained(network, plans[layer], hooks[layer], about) for layer in outs}
+    _fit(network, corpus, plan, saes, checkpoints)
+    measured: dict[int, Quality] = {}
+    for layer, out in outs.items():
+        out.mkdir(parents=True, exist_ok=True)
+        saes[str(layer)].save_inference_model(str(out))
+        if plan.kind == "batchtopk":
+            set_threshold(out, _prompt_activations(network, hooks[layer], corpus), plan.k)
+        measured[layer] = measure_quality(network, Sae.load(out), corpus.held[1::2] or corpus.held)
+        _note(out, measured[layer])
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return measured
 
 
-def _sae_config(network: Network, plan: SaePlan, about: About) -> Any:
-    from sae_lens import BatchTopKTrainingSAEConfig, TopKTrainingSAEConfig
+def _fit(
+    network: Network, corpus: Corpus, plan: SaePlan, saes: dict[str, Any], checkpoints: Path
+) -> None:
+    """Train the SAEs (name -> SAE) in place."""
+    from promptfix.training.trainer import Trainer
+
+    hooks = {name: str(sae.cfg.metadata.hook_name) for name, sae in saes.items()}
+    activations = Activations(
+        network,
+        corpus.stream(),
+        list(hooks.values()),
+        batch=plan.batch,
+        buffer=plan.buffer // len(saes),
+        seed=plan.seed,
+    )
+    digest = sha256(json.dumps([asdict(plan), hooks], sort_keys=True).encode()).hexdigest()
+    config = _trainer_config(plan, str(network.model.device), checkpoints)
+    try:
+        trainer = Trainer(config, saes, hooks, activations, digest)
+    except (ValueError, KeyError, OSError) as error:
+        raise SaeTrainingError(
+            f"the checkpoints in {checkpoints} cannot be gone on from ({error}); remove them, or "
+            "choose another place with --out"
+        ) from error
+    trainer.fit()
+
+
+def _untrained(network: Network, plan: SaePlan, hook: str, about: About) -> Any:
+    """Make a training SAE of sae-lens whose file will say all that is known."""
+    import sae_lens
     from sae_lens.saes.sae import SAEMetadata
 
-    hook = f"model.layers.{plan.layer}"
-    form = TopKTrainingSAEConfig if plan.kind == "topk" else BatchTopKTrainingSAEConfig
-    config = form(
+    kind = "TopK" if plan.kind == "topk" else "BatchTopK"
+    config = getattr(sae_lens, f"{kind}TrainingSAEConfig")(
         d_in=network.width,
         d_sae=plan.width,
         k=plan.k,
@@ -165,13 +151,15 @@ def _sae_config(network: Network, plan: SaePlan, about: About) -> Any:
         data_digest=about.data_digest,
         plan=asdict(plan),
     )
-    return config
+    return getattr(sae_lens, f"{kind}TrainingSAE")(config)
 
 
-def _trainer_config(plan: SaePlan, device: str) -> Any:
-    from sae_lens.config import SAETrainerConfig
+def _trainer_config(plan: SaePlan, device: str, checkpoints: Path) -> Any:
+    from sae_lens.config import LoggingConfig, SAETrainerConfig
 
     steps = plan.samples // plan.batch
+    if steps < 1:
+        raise SaeTrainingError(f"{plan.samples} samples are fewer than one batch of {plan.batch}")
     return SAETrainerConfig(
         total_training_samples=steps * plan.batch,
         train_batch_size_samples=plan.batch,
@@ -184,30 +172,47 @@ def _trainer_config(plan: SaePlan, device: str) -> Any:
         feature_sampling_window=max(100, steps),
         device=device,
         autocast=True,  # bfloat16 products are faster on a CPU too; the threshold is set in float32
+        n_checkpoints=_CHECKPOINTS,
+        checkpoint_path=str(checkpoints),
+        save_final_checkpoint=False,
+        logger=LoggingConfig(log_to_wandb=False),
     )
 
 
-def finish(out: Path, activations: Activations, k: int, batches: int = 16) -> dict[str, Any]:
-    """Set one threshold so that `k` features fire at a mean position of a prompt; note it.
+def _prompt_activations(network: Network, hook: str, corpus: Corpus) -> Tensor:
+    """[positions, d_in]: what is looked at at run time, on every other text held out."""
+    prompts = [
+        Document(document.ids, document.looked_at[: document.prompt], document.prompt)
+        for document in corpus.held[::2]
+    ]
+    found = run(network, {hook: Tap(network.model, hook)}, prompts)
+    return torch.cat([activations[hook] for activations in found])
+
+
+@torch.inference_mode()
+def set_threshold(folder: Path, x: Tensor, k: int) -> float:
+    """Set one threshold so that on activations x [positions, d_in] `k` features fire on average.
 
     Training leaves an exponential average that starts at 0 as threshold, far too low after a short
     run.
     """
-    activations = activations.only_prompts()
-    weights = load_file(out / WEIGHTS)
-    config = json.loads((out / CONFIG).read_text("utf-8"))
+    weights = load_file(folder / WEIGHTS)
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
     kept: list[Tensor] = []
-    for _ in range(batches):
-        x = next(activations)
-        x = x - weights["b_dec"] if config.get("apply_b_dec_to_input", True) else x
-        pre = (x @ weights["W_enc"] + weights["b_enc"]).relu()
+    for rows in x.split(2048):
+        centred = rows - weights["b_dec"] if config.get("apply_b_dec_to_input", True) else rows
+        pre = (centred @ weights["W_enc"] + weights["b_enc"]).relu()
         kept.append(pre.topk(min(8 * k, pre.shape[1]), dim=1).values.flatten())
-    values = torch.cat(kept)
-    positions = len(values) // min(8 * k, weights["W_enc"].shape[1])
-    threshold = float(values.topk(k * positions).values[-1])
+    # Features fire above the threshold, so it lies at the first value that is not to fire.
+    threshold = float(torch.cat(kept).topk(k * len(x) + 1).values[-1])
     weights["threshold"] = torch.full_like(weights["b_enc"], threshold)
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, out / WEIGHTS)
-    config["metadata"] |= {"l0": float(k), "threshold": threshold}
-    (out / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
-    print(f"threshold {threshold:.4f} for L0 {k}", file=sys.stderr)
-    return {"threshold": threshold, "l0": k}
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
+    return threshold
+
+
+def _note(folder: Path, quality: Quality) -> None:
+    """Write what was measured beside the weights, and what the self-check needs into cfg.json."""
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    config["metadata"] |= {"l0": quality.l0, "explained_variance": quality.explained_variance}
+    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+    (folder / QUALITY).write_text(json.dumps(asdict(quality), indent=2) + "\n", "utf-8")
