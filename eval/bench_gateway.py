@@ -28,30 +28,47 @@ from eval.gateways import Server, litellm, optillm, peer, promptfix, upstream
 from eval.load import Caller, Reply, per_second
 
 CHAT = "/v1/chat/completions"
-QUIET = (
+PROMPTS = (
     "What should I pack for a walk in the hills?",
     "How many legs has a cat?",
-    "Which river flows through Vienna?",
+    "What is the colour of the sky?",
     "Write a short letter to my aunt.",
+    "Who wrote this book?",
+    "Please answer in one sentence: why is the sea salty?",
+    "Say good morning in French.",
 )
-"""Nothing is found in these; the answers' headers are held against that."""
+"""Those in which nothing is found are asked; the answers' headers say which."""
 FIRST_MS, EVERY_MS = 200.0, 20.0
 """How fast the model of the streams is: its first token, and each other one. With a model that
 answers at once, a ratio of times to the first token would only say how slow Python is."""
 
 
-def bodies(**more: object) -> list[bytes]:
-    """The requests."""
-    turns = [[{"role": "user", "content": text}] for text in QUIET]
-    return [json.dumps({"model": "fake", "messages": turn} | more).encode() for turn in turns]
+def request(text: str, **more: object) -> bytes:
+    """The body of a request."""
+    turns = [{"role": "user", "content": text}]
+    return json.dumps({"model": "fake", "messages": turns} | more).encode()
 
 
-async def overheads(servers: list[Server], direct: Server, rounds: int) -> dict[str, float]:
+async def quiet(server: Server) -> list[str]:
+    """The prompts that the server reads and finds nothing in. Raises RuntimeError if too few."""
+    found = []
+    for text in PROMPTS:
+        reply = checked(await Caller(server.port).post(CHAT, request(text)))
+        if b"x-promptfix-action: none" in reply.head.lower():
+            found.append(text)
+    if len(found) < 3:
+        raise RuntimeError(f"something is found in all but {found}; write other prompts")
+    return found
+
+
+async def overheads(
+    servers: list[Server], direct: Server, bodies: list[bytes], rounds: int
+) -> dict[str, float]:
     """Median extra milliseconds of a request through each server, one request at a time."""
     callers = {server.name: Caller(server.port) for server in (direct, *servers)}
     extra: dict[str, list[float]] = {server.name: [] for server in servers}
     for number in range(rounds + 20):
-        body = bodies()[number % len(QUIET)]
+        body = bodies[number % len(bodies)]
         took = {
             name: checked(await caller.post(CHAT, body)).whole for name, caller in callers.items()
         }
@@ -62,24 +79,24 @@ async def overheads(servers: list[Server], direct: Server, rounds: int) -> dict[
 
 
 async def rates(
-    servers: list[Server], callers: int, rounds: int, seconds: float
+    servers: list[Server], bodies: list[bytes], callers: int, rounds: int, seconds: float
 ) -> dict[str, list[float]]:
     """Requests per second of each server, once a round."""
     found: dict[str, list[float]] = {server.name: [] for server in servers}
     for _ in range(rounds):
         for server in servers:
-            found[server.name].append(
-                await per_second(server.port, CHAT, bodies(), callers, seconds)
-            )
+            found[server.name].append(await per_second(server.port, CHAT, bodies, callers, seconds))
     return found
 
 
-async def first_tokens(server: Server, direct: Server, rounds: int) -> tuple[float, float]:
+async def first_tokens(
+    server: Server, direct: Server, bodies: list[bytes], rounds: int
+) -> tuple[float, float]:
     """Median seconds to the first token through a server and without it, in turns."""
     through, straight = Caller(server.port), Caller(direct.port)
     rows = []
     for number in range(rounds + 3):
-        body = bodies(stream=True)[number % len(QUIET)]
+        body = bodies[number % len(bodies)]
         rows.append(
             [checked(await caller.post(CHAT, body)).first for caller in (through, straight)]
         )
@@ -87,9 +104,9 @@ async def first_tokens(server: Server, direct: Server, rounds: int) -> tuple[flo
     return statistics.median(with_it), statistics.median(without)
 
 
-async def streams(server: Server, callers: int, seconds: float) -> list[float]:
+async def streams(server: Server, bodies: list[bytes], callers: int, seconds: float) -> list[float]:
     """Resident MiB of a server, once a second, while that many streams are always open."""
-    load = asyncio.create_task(per_second(server.port, CHAT, bodies(stream=True), callers, seconds))
+    load = asyncio.create_task(per_second(server.port, CHAT, bodies, callers, seconds))
     process, sizes = psutil.Process(server.process.pid), []
     while not load.done():
         sizes.append(process.memory_info().rss / 2**20)
@@ -109,14 +126,6 @@ def checked(reply: Reply) -> Reply:
     if not reply.ok:
         raise RuntimeError(f"{reply.head!r} {reply.body[:300]!r}")
     return reply
-
-
-async def read_but_quiet(server: Server, action: bytes) -> None:
-    """Hold the requests against what is to be measured. Raises RuntimeError."""
-    for body in bodies():
-        reply = checked(await Caller(server.port).post(CHAT, body))
-        if b"x-promptfix-action: " + action not in reply.head.lower():
-            raise RuntimeError(f"{action!r} was expected: {reply.head!r}")
 
 
 def versions() -> dict[str, str]:
@@ -144,11 +153,10 @@ def beside_peers(options: argparse.Namespace, folder: Path) -> dict[str, object]
         litellm(direct.port, folder) as other,
         optillm(direct.port) as another,
     ):
-        asyncio.run(read_but_quiet(looking, b"none"))
-        asyncio.run(read_but_quiet(off, b"skipped"))
+        bodies = [request(text) for text in asyncio.run(quiet(looking))]
         servers = [looking, off, other, another]
-        extra = asyncio.run(overheads(servers, direct, options.requests))
-        rps = asyncio.run(rates(servers, options.callers, options.rounds, options.seconds))
+        extra = asyncio.run(overheads(servers, direct, bodies, options.requests))
+        rps = asyncio.run(rates(servers, bodies, options.callers, options.rounds, options.seconds))
 
     def ratio(ours: Server, theirs: Server) -> float:
         pairs = zip(rps[ours.name], rps[theirs.name], strict=True)
@@ -168,8 +176,10 @@ def beside_peers(options: argparse.Namespace, folder: Path) -> dict[str, object]
 def streaming(options: argparse.Namespace) -> dict[str, object]:
     """Time to the first token and memory, in front of a server that writes like a model."""
     with upstream(FIRST_MS, EVERY_MS) as direct, promptfix(direct.port, "detect") as looking:
-        through, straight = asyncio.run(first_tokens(looking, direct, options.first_tokens))
-        sizes = asyncio.run(streams(looking, options.streams, options.stream_seconds))
+        bodies = [request(text, stream=True) for text in asyncio.run(quiet(looking))]
+        both = first_tokens(looking, direct, bodies, options.first_tokens)
+        through, straight = asyncio.run(both)
+        sizes = asyncio.run(streams(looking, bodies, options.streams, options.stream_seconds))
     return {
         "ttft_over_direct": through / straight,
         "ttft_ms": 1000 * through,
