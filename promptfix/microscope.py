@@ -69,17 +69,22 @@ class Microscope:
         """The id of the lens, as in detectors/lenses.json."""
         return self._lens
 
-    def read(self, prompt: Prompt, prefill: object = None) -> Look:
+    def read(self, prompt: Prompt, prefill: object = None, *, keep: bool = True) -> Look:
         """Let the model read a prompt, and look at it.
 
-        Only what follows the part that a prefill has in common with the prompt is computed.
+        Only what follows the part that a prefill has in common with the prompt is computed; if
+        nothing is to be kept, all of it, but no further than the SAE.
         Raises PromptTooLong, PromptError, or MicroscopeError for all that goes wrong.
         """
         before = prefill if isinstance(prefill, Prefill) else None
         try:
             chat = encode(self.network.tokenizer, prompt)
-            now = self.network.read(chat.ids, before, self._tap)
-            activations = self._look(chat, now)
+            if keep:
+                now = self.network.read(chat.ids, before, self._tap)
+                activations = self._look(chat, now.residual)
+            else:
+                now = None
+                activations = self._look(chat, self._hear(chat))
         except PromptfixError:
             raise
         except Exception as error:
@@ -141,15 +146,20 @@ class Microscope:
             self.network.model(input_ids=ids, use_cache=False)
         return heard[0]
 
+    def _hear(self, chat: Chat) -> Tensor:
+        """Run a prompt up to the tap: [tokens, d]."""
+        self.network.check_length(len(chat.ids))
+        return self._run([chat.ids])[0]
+
     @torch.inference_mode()
-    def _look(self, chat: Chat, prefill: Prefill) -> tuple[Activation, ...]:
-        if prefill.residual is None:
+    def _look(self, chat: Chat, residual: Tensor | None) -> tuple[Activation, ...]:
+        if residual is None:
             raise MicroscopeError("the model ran without passing the hook; check the lens's hook")
         positions = torch.tensor(chat.looked_at)
         return tuple(
             activation
             for some in positions.split(_POSITIONS)
-            for activation in self._activations(some, prefill.residual[some])
+            for activation in self._activations(some, residual[some])
         )
 
     def _activations(self, positions: Tensor, residual: Tensor) -> Iterator[Activation]:

@@ -65,8 +65,11 @@ class Microscope(Protocol):
         """The id of the lens, as in detectors/lenses.json."""
         ...
 
-    def read(self, prompt: Prompt, prefill: Prefill | None = None) -> Look:
+    def read(self, prompt: Prompt, prefill: Prefill | None = None, *, keep: bool = True) -> Look:
         """Let the model read a prompt as a user's turn, up to where its answer begins.
+
+        Where the model is not going to answer, nothing need be kept of the reading: `keep=False`
+        gives the same reading without a prefill, and sooner.
 
         The reading holds the features that the detectors name, at every token of the user's text
         and at the read-out, the last token of the input. Raises PromptTooLong if the input does
@@ -195,7 +198,7 @@ class Pipeline:
 
     def repair(self, prompt: Prompt | str, *, mode: Mode = "repair") -> Trace:
         """Diagnose a prompt and rewrite it, without answering it."""
-        return self.diagnose(prompt, mode=mode).trace
+        return self.diagnose(prompt, mode=mode, keep=False).trace
 
     def answer(
         self,
@@ -217,11 +220,13 @@ class Pipeline:
         made = {"answer": answer, "original_answer": original, "seconds": clock.seconds}
         return trace.model_copy(update=made)
 
-    def diagnose(self, prompt: Prompt | str, *, mode: Mode = "repair") -> Diagnosis:
+    def diagnose(
+        self, prompt: Prompt | str, *, mode: Mode = "repair", keep: bool = True
+    ) -> Diagnosis:
         """Diagnose a prompt and rewrite it, and keep what the model has read for answering."""
         clock = Clock()
         asked = Prompt(text=prompt) if isinstance(prompt, str) else prompt
-        seen = self._look(asked, mode, clock)
+        seen = self._look(asked, mode, clock, keep=keep)
         return Diagnosis(self._trace(asked, mode, seen, clock.seconds), seen.prefill)
 
     def unread(
@@ -249,14 +254,14 @@ class Pipeline:
             seconds=seconds,
         )
 
-    def _look(self, prompt: Prompt, mode: Mode, clock: Clock) -> _Findings:
+    def _look(self, prompt: Prompt, mode: Mode, clock: Clock, *, keep: bool) -> _Findings:
         """Read, detect, rewrite and verify; what fails on the way costs nobody their answer."""
         seen = _Findings()
         if mode == "off":
             return replace(seen, action="skipped")
         try:
             with clock("read"):
-                look = self.microscope.read(prompt)
+                look = self.microscope.read(prompt, keep=keep)
             with clock("detect"):
                 detection = detect(look.reading, self.rules)
             action: Action = "detected" if detection.findings else "none"
@@ -266,7 +271,7 @@ class Pipeline:
             if seen.repair is None or mode == "detect":
                 return seen
             with clock("verify"):
-                return self._verify(seen, seen.repair)
+                return self._verify(seen, seen.repair, keep=keep)
         except PromptTooLong as error:
             if self.policy.on_too_long == "error":
                 raise
@@ -283,10 +288,10 @@ class Pipeline:
         lens, limit = self.microscope.lens, self.policy.max_annotations
         return rewrite(prompt, findings, self.library, lens=lens, limit=limit)
 
-    def _verify(self, seen: _Findings, repair: Repair) -> _Findings:
+    def _verify(self, seen: _Findings, repair: Repair, *, keep: bool) -> _Findings:
         """Read the repaired prompt, which answering it needs anyway, and decide what stays."""
         try:
-            look = self.microscope.read(repair.repaired, seen.prefill)
+            look = self.microscope.read(repair.repaired, seen.prefill, keep=keep)
         except PromptTooLong as error:
             return replace(seen, failure=f"with its notes the prompt is too long: {error}")
         verification = verify(repair, look.reading, self.rules)

@@ -81,13 +81,16 @@ class FakeMicroscope:
         default_factory=list[tuple[Prompt, Prefill | None]]
     )
 
-    def read(self, prompt: Prompt, prefill: Prefill | None = None) -> Look:
+    def read(self, prompt: Prompt, prefill: Prefill | None = None, *, keep: bool = True) -> Look:
         """Read a prompt; the prefill that comes out is the text itself."""
         self.looked_at.append((prompt, prefill))
         if self.broken is not None:
             raise self.broken
         made = reading(prompt.text, self.on_words, self.readout(prompt.text))
-        return Look(made.model_copy(update={"prompt": prompt, "lens": self.lens}), prompt.text)
+        return Look(
+            made.model_copy(update={"prompt": prompt, "lens": self.lens}),
+            prompt.text if keep else None,
+        )
 
 
 @dataclass

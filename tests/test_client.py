@@ -332,10 +332,10 @@ class Stuck(FakeMicroscope):
 
     go = threading.Event()
 
-    def read(self, prompt, prefill=None):
+    def read(self, prompt, prefill=None, *, keep=True):
         """Wait for `go`."""
         self.go.wait(20)
-        return super().read(prompt, prefill)
+        return super().read(prompt, prefill, keep=keep)
 
 
 def test_a_slow_reader_costs_nobody_the_answer(upstream):

@@ -9,8 +9,8 @@ import pytest
 import promptfix
 from promptfix.pipeline import Pipeline
 from promptfix.testing import FakeMicroscope, FakeModel
+from tests.serving import serving
 from tests.test_client import GROSS, LIBRARY, NOTED, QUIET, Upstream, says, sent
-from tests.test_service import serving
 
 KEY = "a key for the tests"
 

@@ -75,6 +75,17 @@ def test_a_reading_holds_the_features_at_the_users_tokens_and_the_readout(
     assert found(reading) == pytest.approx(wanted, abs=1e-4)
 
 
+def test_a_reading_of_which_nothing_is_kept_is_the_same(microscope):
+    """The model then runs no further than the SAE."""
+    for prompt in (Prompt(text=text) for text in PROMPTS):
+        kept, look = microscope.read(prompt), microscope.read(prompt, keep=False)
+        assert look.prefill is None
+        assert look.reading.tokens == kept.reading.tokens
+        assert found(look.reading) == pytest.approx(found(kept.reading), abs=1e-4)
+    with pytest.raises(PromptTooLong):
+        microscope.read(Prompt(text="many words " * CONTEXT), keep=False)
+
+
 def test_reading_on_after_an_edit_gives_what_reading_afresh_gives(microscope):
     """Of the first reading the common beginning is kept, also for the features in it."""
     first = microscope.read(Prompt(text=PROMPTS[0]))

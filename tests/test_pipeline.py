@@ -155,10 +155,10 @@ def test_what_fails_while_verifying_keeps_the_findings(known: Library) -> None:
     made, microscope, model = pipeline(known, UNIT)
 
     class Fragile(FakeMicroscope):
-        def read(self, prompt: Prompt, prefill: object = None):
+        def read(self, prompt: Prompt, prefill: object = None, *, keep: bool = True):
             if prefill is not None:
                 raise MicroscopeError("gone")
-            return microscope.read(prompt)
+            return microscope.read(prompt, keep=keep)
 
     fragile = Pipeline(Fragile(), model, made.library)
     trace = fragile.answer(TEXT)
@@ -167,14 +167,23 @@ def test_what_fails_while_verifying_keeps_the_findings(known: Library) -> None:
     assert model.asked[-1][0].text == TEXT
 
 
+def test_nothing_is_kept_where_nobody_answers(known: Library) -> None:
+    """Diagnosing alone asks for no prefill; answering is handed one."""
+    made, microscope, model = pipeline(known, UNIT)
+    assert made.repair(TEXT).action == "repaired"
+    assert [prefill for _, prefill in microscope.looked_at] == [None, None]
+    assert made.answer(TEXT).action == "repaired"
+    assert model.asked[-1][1] is not None
+
+
 def test_a_note_that_does_not_fit_is_left_out(known: Library) -> None:
     """A prompt that fits is answered as it came if it would be too long with its note."""
 
     class Tight(FakeMicroscope):
-        def read(self, prompt: Prompt, prefill: object = None):
+        def read(self, prompt: Prompt, prefill: object = None, *, keep: bool = True):
             if "[Note:" in prompt.text:
                 raise PromptTooLong("130 tokens do not fit 128")
-            return super().read(prompt, prefill)
+            return super().read(prompt, prefill, keep=keep)
 
     made, _, model = pipeline(known, UNIT)
     trace = Pipeline(Tight({"gross": {4: 2.0}}), model, made.library).answer(TEXT)

@@ -100,7 +100,7 @@ class Reader:
             check_length(self._speaker, prompt, self._settings.max_prompt_tokens)
         except PromptTooLong as error:
             return pipeline.unread(prompt, mode, str(error), "skipped")
-        return pipeline.diagnose(prompt, mode=mode)
+        return pipeline.diagnose(prompt, mode=mode, keep=pipeline.policy.answers is None)
 
 
 def check_length(speaker: Speaker, prompt: Prompt | str | tuple[int, ...], most: int | None) -> int:
