@@ -8,7 +8,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from promptfix.formats import Case, Count, Tally
+from promptfix.formats import Case
+from promptfix.measures import Count, Tally
 from promptfix.slots.words import pieces
 
 MIN_PAIRS = 5

@@ -15,12 +15,10 @@ from promptfix.formats import (
     Detector,
     Lens,
     Lenses,
-    Measurement,
-    Recording,
     Status,
     Tables,
-    Uplift,
 )
+from promptfix.measures import Measurement, Recording, Uplift
 from promptfix.slots import FILLERS
 
 

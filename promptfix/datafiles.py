@@ -13,9 +13,14 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from promptfix.errors import Problem
-from promptfix.formats import schemas
+from promptfix.schemas import schemas
 
 FormatT = TypeVar("FormatT", bound=BaseModel)
+
+REPORT = ".report.json"
+"""What mining looked for on a lens, in counts."""
+SIDECAR = ".sidecar.json"
+"""When, where and with what versions that was done."""
 
 _REMEDIES = {
     "extra_forbidden": "remove the key or correct its spelling",
@@ -129,9 +134,9 @@ def find(folder: str, chosen: Path | None = None) -> Path:
 
 
 def data_files(folder: Path) -> Iterator[Path]:
-    """All JSON files of a folder but the schemas, in order."""
+    """All JSON files of a folder but schemas and accounts of how it was made, in order."""
     found = sorted(folder.rglob("*.json")) if folder.is_dir() else []
-    return (path for path in found if not path.name.endswith(".schema.json"))
+    return (path for path in found if not path.name.endswith((".schema.json", REPORT, SIDECAR)))
 
 
 def violations(content: object, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:

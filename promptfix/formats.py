@@ -1,13 +1,12 @@
 """The files in detectors/ and annotations/: one declaration each for type, decoder and schema.
 
-What people write and what programs measure lie in separate files. Detectors and annotations
-never name each other: both name a misunderstanding.
+What programs measure lies in separate files, whose formats are in measures.py. Detectors and
+annotations never name each other: both name a misunderstanding.
 """
 
 from enum import StrEnum
-from functools import cache
 from string import Formatter
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -92,7 +91,8 @@ class Provenance(Format):
     """Where a file comes from."""
 
     author: Line
-    created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    created: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """Left out by programs, whose dates are in a sidecar: equal runs write equal files."""
     found_by: Line
     """The command, or the thought, that led to it."""
     sources: tuple[Line, ...] = Field(default=(), strict=False)
@@ -145,61 +145,6 @@ class Detector(File):
         return self.scope == "lexical" and not self.reads_out
 
 
-class Outcomes(Format):
-    """What annotating did, in counts of prompts. Ratios are for the reader to compute."""
-
-    prompts: int = Field(ge=1)
-    """All prompts looked at."""
-    annotated: int = Field(ge=0)
-    """Those that the detector fired on, or that the annotation could be made for."""
-    repaired: int = Field(ge=0)
-    """Of those: answered wrong as they came and right with the note."""
-    harmed: int = Field(ge=0)
-    """Of those: answered right as they came and wrong with the note."""
-
-    @model_validator(mode="after")
-    def _counts_nest(self) -> Self:
-        if self.repaired + self.harmed > self.annotated or self.annotated > self.prompts:
-            raise ValueError("repaired + harmed <= annotated <= prompts does not hold")
-        return self
-
-    @property
-    def uplift(self) -> float | None:
-        """Net share of annotated prompts turned right; None if none was annotated."""
-        return (self.repaired - self.harmed) / self.annotated if self.annotated else None
-
-
-class Bound(Format):
-    """An upper bound on the share of all prompts that the detector harms."""
-
-    at_most: float = Field(ge=0, le=1)
-    confidence: float = Field(gt=0, lt=1)
-
-
-class Source(Format):
-    """What a measurement was made with. Dates and machines belong in a sidecar."""
-
-    command: Line
-    data: dict[str, Digest]
-    """Name of a data set -> sha256 of what was used of it."""
-    seeds: tuple[int, ...] = Field(strict=False)
-
-
-class Measurement(File):
-    """detectors/<misunderstanding>/<id>.measured.json: what a program measured."""
-
-    detector: Stamp
-    lens: Slug
-    annotation: Stamp
-    """The annotation that the prompts were given."""
-    answers: Line | None = None
-    """The model whose answers were scored, where it is not the lens's own."""
-    calibration: Outcomes
-    """On prompts that selection did not see."""
-    harm: Bound
-    source: Source
-
-
 class Case(Format):
     """A line of detectors/<misunderstanding>/cases.jsonl: a prompt, by hand."""
 
@@ -219,48 +164,6 @@ class Case(Format):
         if self.on is not None and self.on not in self.prompt:
             raise ValueError(f"the prompt does not say {self.on!r}; copy `on` from it")
         return self
-
-
-class Count(Format):
-    """How many cases there are of a kind, and on how many of them a detector fired."""
-
-    n: int = Field(ge=0)
-    fired: int = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _counts_nest(self) -> Self:
-        if self.fired > self.n:
-            raise ValueError("fired <= n does not hold")
-        return self
-
-
-class Tally(Format):
-    """What a detector did on the cases of its misunderstanding."""
-
-    fire: Count
-    quiet: Count
-    fired: dict[Slug, bool]
-    """Case id -> whether it fired."""
-
-
-class Recording(File):
-    """detectors/<misunderstanding>/<lens>.recorded.json: what a program saw on the cases."""
-
-    lens: Slug
-    cases: Digest
-    """sha256 of the cases that were read."""
-    detectors: dict[Stamp, Tally]
-
-
-class Uplift(File):
-    """annotations/measured/<id>.<lens>.json: what an annotation did, on prompts of its kind."""
-
-    annotation: Stamp
-    lens: Slug
-    answers: Line | None = None
-    """The model whose answers were scored, where it is not the lens's own."""
-    calibration: Outcomes
-    source: Source
 
 
 class SelfCheck(Format):
@@ -368,50 +271,3 @@ class Tables(Format):
 
 TABLES: dict[str, type[Format]] = {"units": Unit, "senses": Sense, "changes": Change}
 """Name of a table -> format of its entries."""
-
-
-_FILES: dict[str, type[BaseModel]] = {
-    "detectors/detector.schema.json": Detector,
-    "detectors/measured.schema.json": Measurement,
-    "detectors/case.schema.json": Case,
-    "detectors/recorded.schema.json": Recording,
-    "detectors/lenses.schema.json": Lenses,
-    "annotations/annotation.schema.json": Annotation,
-    "annotations/measured.schema.json": Uplift,
-}
-_DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-
-
-@cache
-def schemas() -> dict[str, dict[str, Any]]:
-    """Generate the JSON Schemas: file, relative to the root of the data -> schema."""
-    made = {name: _DIALECT | model.model_json_schema() for name, model in _FILES.items()}
-    for name, entry in TABLES.items():
-        made[f"annotations/tables.{name}.schema.json"] = _DIALECT | {
-            "type": "object",
-            "title": f"tables/{name}.json",
-            "additionalProperties": entry.model_json_schema(),
-        }
-    return made
-
-
-def schema_of(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """The schema, with its file, of a data file named from `detectors/` or `annotations/` on.
-
-    The user's own tables lie in `tables/`. A table that promptfix does not know has none. A line
-    of cases is named with its number: `cases.jsonl:3`.
-    """
-    folder, *between, file = name.split("/")
-    kind = "detector" if folder == "detectors" else "annotation"
-    if "tables" in (folder, *between):
-        folder, kind = "annotations", f"tables.{file.removesuffix('.json')}"
-    elif file == "lenses.json":
-        kind = "lenses"
-    elif file.endswith(".measured.json") or "measured" in between:
-        kind = "measured"
-    elif file.endswith(".recorded.json"):
-        kind = "recorded"
-    elif file.startswith("cases.jsonl:"):
-        kind = "case"
-    path = f"{folder}/{kind}.schema.json"
-    return [(path, schemas()[path])] if path in schemas() else []

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from promptfix.cases import digest, passes, tally
 from promptfix.crosscheck import Shelf
 from promptfix.errors import Problem
-from promptfix.formats import Case, Detector, Recording, Status, Tally
+from promptfix.formats import Case, Detector, Status
+from promptfix.measures import Recording, Tally
 
 AGAIN = "run promptfix check --record"
 

@@ -20,14 +20,12 @@ from promptfix.formats import (
     Case,
     Detector,
     Lens,
-    Measurement,
-    Recording,
     Status,
     Tables,
-    Uplift,
-    schema_of,
 )
+from promptfix.measures import Measurement, Recording, Uplift
 from promptfix.records import Span
+from promptfix.schemas import schema_of
 from promptfix.slots import FILLERS, Slots
 
 _EVIDENCE = re.compile(r"/cases\.jsonl:\d+$|\.recorded\.json$")
@@ -93,6 +91,17 @@ class Library:
     def fill(self, annotation: Annotation, text: str, span: Span | None) -> Slots | None:
         """The values of the annotation's slots, or None if the text does not give them."""
         return FILLERS[annotation.filler].fill(text, span, self.tables)
+
+    @cached_property
+    def harmful_uncleared(self) -> frozenset[str]:
+        """The detectors, by `id@version`, whose uncleared edits harmed more than they repaired."""
+        seen = [(m.detector, m.uncleared) for m in self.measurements.values()]
+        return frozenset(name for name, left in seen if left and left.harmed > left.repaired)
+
+    def about(self, annotation: Annotation, text: str) -> Span | None:
+        """The word of the text that the annotation's note would be about; None: all of it."""
+        find = FILLERS[annotation.filler].about
+        return find(text, self.tables) if find else None
 
 
 def load(detectors: Path, annotations: Path, tables: Path | None = None) -> Library:

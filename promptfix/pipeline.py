@@ -133,7 +133,7 @@ class Policy:
     disabled: frozenset[str] = frozenset()
     """Ids of detectors that are switched off."""
     max_annotations: int = 1
-    uncleared: Uncleared = "keep"
+    uncleared: Uncleared = "calibrated"
     on_failure: Literal["pass-through", "error"] = "pass-through"
     """A broken microscope: answer the prompt as it came, or raise."""
     on_too_long: Literal["pass-through", "error"] = "error"
@@ -295,7 +295,8 @@ class Pipeline:
         except PromptTooLong as error:
             return replace(seen, failure=f"with its notes the prompt is too long: {error}")
         verification = verify(repair, look.reading, self.rules)
-        kept = settle(repair, verification, self.policy.uncleared)
+        harmful = self.library.harmful_uncleared
+        kept = settle(repair, verification, self.policy.uncleared, harmful)
         return replace(
             seen,
             repair=kept or repair,

@@ -6,7 +6,7 @@ as it is.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Literal, NamedTuple, TypeAlias
 
 from promptfix.formats import Annotation
@@ -18,9 +18,10 @@ CLOSE = "]"
 MAX_NOTE = 400
 """Characters. A longer note is not made: the prompt was not what the parser took it for."""
 
-Uncleared: TypeAlias = Literal["keep", "drop", "report"]
-"""What becomes of an edit whose finding did not clear: it stays, it is taken out, or nothing of
-the prompt is edited and the repair is only reported."""
+Uncleared: TypeAlias = Literal["calibrated", "keep", "drop", "report"]
+"""What becomes of an edit whose finding did not clear: it stays unless such edits did more harm
+than good in calibration, it stays, it is taken out, or nothing of the prompt is edited and the
+repair is only reported."""
 
 _NOTES = re.compile(r"\n\[Note: [^\[\]\r\n]+\]\s*\Z")
 
@@ -84,13 +85,20 @@ def remove(repair: Repair) -> Prompt:
     return repair.repaired.model_copy(update={"text": text})
 
 
-def settle(repair: Repair, verification: Verification, policy: Uncleared) -> Repair | None:
-    """Decide what goes to the model once the repaired prompt was read; None is the original."""
+def settle(
+    repair: Repair, verification: Verification, policy: Uncleared, harmful: Container[str] = ()
+) -> Repair | None:
+    """Decide what goes to the model once the repaired prompt was read; None is the original.
+
+    `harmful` are the detectors whose uncleared edits did more harm than good in calibration.
+    """
     uncleared = {
         check.detector
         for check in verification.checks
         if check.after is not None and check.after >= check.threshold
     }
+    if policy == "calibrated":
+        uncleared = {detector for detector in uncleared if detector in harmful}
     if not uncleared or policy == "keep":
         return repair
     if policy == "report":

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     """Ids of detectors that are switched off."""
     max_annotations: int = Field(default=1, ge=0)
     """How many notes a prompt may get; mining measured one at a time."""
-    uncleared: Uncleared = "keep"
+    uncleared: Uncleared = "calibrated"
     """What becomes of an edit whose finding did not clear."""
     on_failure: Literal["pass-through", "error"] = "pass-through"
     """What to do when the microscope fails."""

@@ -10,8 +10,9 @@ from promptfix import assembly, cli, gate
 from promptfix.cases import MAX_CHANGED, changed, digest, passes, tally
 from promptfix.crosscheck import Shelf
 from promptfix.errors import LibraryError, Problem
-from promptfix.formats import Case, Count, Recording, Tally, Term
+from promptfix.formats import Case, Term
 from promptfix.library import check, load
+from promptfix.measures import Count, Recording, Tally
 from promptfix.mining.cases import record, write
 from promptfix.pipeline import Pipeline
 from promptfix.settings import Settings

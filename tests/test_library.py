@@ -11,8 +11,9 @@ import pytest
 from promptfix.cases import digest
 from promptfix.datafiles import find, write_schemas
 from promptfix.errors import LibraryError, Problem
-from promptfix.formats import Case, Status, Weighted, schemas
+from promptfix.formats import Case, Status, Weighted
 from promptfix.library import Library, check, load
+from promptfix.schemas import schemas
 
 ROOT = Path(__file__).parents[1]
 LENS = {

@@ -5,43 +5,97 @@ import json
 import numpy as np
 import pytest
 
-from promptfix.mining.calibration import calibrate, harm_bound
+from promptfix.evidence import harm_bound
+from promptfix.mining.calibration import calibrate, served, together
+from promptfix.mining.conflicts import Pairs, conflict
+from promptfix.mining.files import write_text
 from promptfix.mining.outcomes import AnswerCache
-from promptfix.mining.selection import choose, fold_of
+from promptfix.mining.search import Half, Search
+from promptfix.mining.selection import Screen, fold_of, folds_of, weighted
 from promptfix.records import Answer
+from promptfix.tasks import DataError
 
 
 def _noise(seed, prompts=400, columns=300):
     rng = np.random.default_rng(seed)
     x = np.maximum(rng.normal(size=(prompts, columns)), 0).astype(np.float32)
-    return rng, x, [f"g{i}" for i in range(prompts)]
+    return rng, x, folds_of([f"g{i}" for i in range(prompts)])
+
+
+def _sparse(seed, prompts=600, columns=80):
+    """Columns that fire on a third of the prompts, as features do."""
+    rng, x, folds = _noise(seed, prompts, columns)
+    return rng, np.where(rng.random(x.shape) < 0.66, x, 0).astype(np.float32), folds
+
+
+def _choose(x, y, folds):
+    return weighted(x, y, folds, Screen(x), limit=4)
 
 
 def test_selection_finds_the_columns_that_matter():
     """Two columns that make repairs likely are chosen out of 300, with positive weights."""
-    rng, x, groups = _noise(0)
+    rng, x, folds = _noise(0)
     y = rng.random(len(x)) < 1 / (1 + np.exp(-(2.5 * x[:, 17] + 2.5 * x[:, 42] - 3)))
-    choice = choose(x, y, groups)
+    choice = _choose(x, y, folds)
     assert choice is not None
     assert set(choice.columns) >= {17, 42}
-    assert all(choice.weights[choice.columns.index(c)] > 0 for c in (17, 42))
+    assert all(choice.factors[choice.columns.index(c)] > 0 for c in (17, 42))
 
 
 def test_selection_finds_hardly_anything_in_noise():
     """Under shuffled outcomes at most a few of 20 runs choose anything."""
     found = 0
     for seed in range(20):
-        rng, x, groups = _noise(seed)
-        found += choose(x, rng.random(len(x)) < 0.2, groups) is not None
+        rng, x, folds = _noise(seed)
+        found += _choose(x, rng.random(len(x)) < 0.2, folds) is not None
     assert found <= 5
 
 
 def test_selection_without_enough_repairs_chooses_nothing():
     """Three repairs are too few to learn from."""
-    _, x, groups = _noise(1)
+    _, x, folds = _noise(1)
     y = np.zeros(len(x), dtype=bool)
     y[:3] = True
-    assert choose(x, y, groups) is None
+    assert _choose(x, y, folds) is None
+    assert conflict(x, y, folds, Pairs(x)) is None
+
+
+def test_a_conflict_is_found_where_neither_feature_tells_anything_alone():
+    """Repairs where exactly both fire: the pair is found among all pairs, one of each half."""
+    rng, x, folds = _sparse(3)
+    user, readout = x[:, 5] > 0, x[:, 40 + 11] > 0
+    likely = np.where(user & readout, 0.8, np.where(user ^ readout, 0.02, 0.15))
+    choice = conflict(x, rng.random(len(x)) < likely, folds, Pairs(x))
+    assert choice is not None
+    assert choice.conflict
+    assert choice.columns == (5, 51)
+    fires = choice.scores(x) > 0
+    assert (fires == (user & readout)).all()
+
+
+def test_the_null_is_matched_by_a_detector_made_of_noise_only():
+    """Shuffled outcomes match what noise gives, and never what a real feature gives."""
+    rng, x, _ = _noise(2, 500, 120)
+    groups = [f"g{i}" for i in range(250)]
+    uplift = (rng.random(500) < np.where(x[:, 9] > 0.8, 0.8, 0.02)).astype(np.int8)
+    half, other = Half(x[:250], uplift[:250]), Half(x[250:], uplift[250:])
+    search = Search(half, groups)
+    choice = search.best()
+    real = calibrate(choice.scores(other.x), other.uplift, 2000, 0.01)
+    null = search.null(other, real, runs=19, budget=0.01, seed=0)
+    assert (null.runs, null.matched) == (19, 0)
+    nothing = calibrate(np.array([1.0]), np.array([1], dtype=np.int8), 2000, 0.01)
+    assert search.null(other, nothing, runs=19, budget=0.01, seed=0).matched == null.found
+
+
+def test_the_null_is_the_same_for_the_same_seed():
+    """Shuffling depends on the seed alone."""
+    rng, x, _ = _noise(4, 300, 60)
+    uplift = (rng.random(300) < 0.3).astype(np.int8)
+    search = Search(Half(x[:150], uplift[:150]), [f"g{i}" for i in range(150)])
+    real = calibrate(np.array([1.0]), np.array([1], dtype=np.int8), 300, 0.5)
+    runs = [search.null(Half(x[150:], uplift[150:]), real, 9, 0.5, seed=5) for _ in range(2)]
+    assert runs[0] == runs[1]
 
 
 def test_calibration_keeps_harm_within_the_budget():
@@ -78,6 +132,35 @@ def test_equal_scores_are_never_split():
     assert (found.annotated, found.repaired, found.harmed) == (6, 4, 1)
 
 
+def test_the_harm_of_all_detectors_together_is_bounded():
+    """Two detectors that keep the budget alone and not together: one of them gets stricter."""
+    uplift = np.zeros((2, 1000), dtype=np.int8)
+    scores = np.full((2, 1000), -np.inf)
+    for row, first in enumerate((0, 500)):
+        scores[row, first : first + 60] = np.arange(60, 0, -1)
+        uplift[row, first : first + 60] = 1
+        uplift[row, first + 50 : first + 54] = -1
+    alone = [calibrate(s[s > 0], u[s > 0], 1000, 0.01) for s, u in zip(scores, uplift, strict=True)]
+    assert [c.harmed for c in alone] == [4, 4]
+    at = together(scores, uplift, [c.threshold for c in alone], 0.01)
+    repaired, harmed = served(scores, uplift, at)
+    assert (repaired, harmed) == (106, 4)
+    assert harm_bound(harmed, 1000) <= 0.01
+
+
+def test_a_prompt_gets_the_note_of_the_first_detector_that_fires():
+    """What a later detector would have done to the same prompt does not count."""
+    scores = np.array([[2.0, 0.5], [2.0, 2.0]])
+    uplift = np.array([[1, 1], [-1, -1]], dtype=np.int8)
+    assert served(scores, uplift, [1.0, 1.0]) == (1, 1)
+
+
+def test_a_detector_that_only_harms_stays_off():
+    """No threshold is better than any that does harm."""
+    scores, uplift = np.array([[3.0, 2.0]]), np.array([[-1, -1]], dtype=np.int8)
+    assert together(scores, uplift, [1.0], 0.9) == [None]
+
+
 @pytest.mark.parametrize(
     ("harmed", "prompts", "expected"), [(0, 300, 0.00994), (3, 1000, 0.00773), (10, 10, 1.0)]
 )
@@ -107,7 +190,7 @@ class _Counting:
 
 
 def test_answers_are_asked_once_and_survive_a_torn_file(tmp_path):
-    """A second run asks nothing that is on disk; a last line cut short is asked again."""
+    """A second run asks nothing that is on disk; a last line cut short is asked again, once."""
     file = tmp_path / "cache" / "answers.jsonl"
     model = _Counting()
     assert AnswerCache(model, file).answers(["a", "bb", "a"]) == ["1", "2", "1"]
@@ -118,3 +201,27 @@ def test_answers_are_asked_once_and_survive_a_torn_file(tmp_path):
     again = _Counting()
     assert AnswerCache(again, file).answers(["a", "bb"]) == ["1", "2"]
     assert len(again.asked) == 1
+    third = _Counting()
+    assert AnswerCache(third, file).answers(["a", "bb"]) == ["1", "2"]
+    assert third.asked == []
+
+
+def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(tmp_path):
+    """Where no more than 100 bytes can be written, the old file stays and no other is left."""
+    import resource
+
+    file = tmp_path / "a.json"
+    write_text(file, "old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(DataError, match="make room"):
+            write_text(file, "new" * 100)
+        with pytest.raises(DataError, match="goes on where it stopped"):
+            AnswerCache(_Counting(), tmp_path / "answers.jsonl").answers(
+                ["a" * n for n in range(1, 10)]
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "answers.jsonl"]

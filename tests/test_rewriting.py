@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptfix.formats import Annotation, Outcomes, Source, Tables, Unit, Uplift
+from promptfix.formats import Annotation, Tables, Unit
 from promptfix.library import Library
+from promptfix.measures import Outcomes, Source, Uplift
 from promptfix.records import Check, Finding, Prompt, Verification
 from promptfix.rewriting import CLOSE, OPEN, note, remove, rewrite, settle
 from promptfix.testing import LENS, PROVENANCE, finding

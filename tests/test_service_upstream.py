@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptfix.errors import SettingsError
-from promptfix.formats import Bound, Measurement, Outcomes, Source
 from promptfix.library import Library
+from promptfix.measures import Bound, Measurement, Outcomes, Source
 from promptfix.pipeline import Pipeline, Policy
 from promptfix.service.app import create_app
 from promptfix.service.settings import ServiceSettings

@@ -72,7 +72,7 @@ def schema(
             path.write_text(content, "utf-8")
             typer.echo(path)
     else:
-        from promptfix.formats import schemas
+        from promptfix.schemas import schemas
 
         _print_json(schemas())
 
@@ -95,7 +95,7 @@ def _schema_files(chosen: "Settings") -> dict[Path, str]:
     import json
 
     from promptfix.assembly import data_folders
-    from promptfix.formats import schemas
+    from promptfix.schemas import schemas
 
     detectors, annotations = data_folders(chosen)
     roots = {"detectors": detectors, "annotations": annotations}

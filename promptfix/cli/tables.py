@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from promptfix.cli.show import visible
-from promptfix.formats import Count, Recording
+from promptfix.measures import Count, Recording
 from promptfix.records import Reading, Token
 
 SHADES = ("", "on grey15", "on dark_green", "on green4", "black on green3", "black on bright_green")

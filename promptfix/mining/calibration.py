@@ -1,18 +1,21 @@
 """Where does a detector fire, and how much harm is left?
 
-Decided on prompts that selection did not see.
+Decided on prompts that selection did not see: for each detector alone, then for all of them
+together, since what has to stay bounded is the harm of the library as a whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-CONFIDENCE = 0.95
-LEAST_RATIO = 4
-"""Repairs for each harm that a threshold has to bring."""
+from promptfix.evidence import LEAST_RATIO, harm_bound, sign_test
+
+Floats = npt.NDArray[np.float64]
+Int8s = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -24,30 +27,38 @@ class Calibrated:
     annotated: int
     repaired: int
     harmed: int
-    harm_at_most: float
-    """Upper bound (Clopper and Pearson 1934) on the share of all prompts that are turned wrong."""
+
+    @property
+    def net(self) -> int:
+        """Prompts turned right, less those turned wrong."""
+        return self.repaired - self.harmed
+
+    @property
+    def harm_at_most(self) -> float:
+        """Upper bound on the share of all prompts that are turned wrong."""
+        return harm_bound(self.harmed, self.prompts)
 
     @property
     def p_value(self) -> float:
-        """One-sided sign test: the chance of so many repairs if harm were as likely as repair."""
-        from scipy.stats import binomtest
-
-        changed = self.repaired + self.harmed
-        if not changed:
-            return 1.0
-        return float(binomtest(self.repaired, changed, alternative="greater").pvalue)
+        """The chance of so many repairs if harm were as likely as repair."""
+        return sign_test(self.repaired, self.harmed)
 
 
-def harm_bound(harmed: int, prompts: int) -> float:
-    """The upper end of the one-sided interval for a share."""
-    from scipy.stats import beta
+def thresholds(scores: Floats) -> Floats:
+    """Where a threshold may lie: between two scores, above 0, the highest first."""
+    seen = np.unique(scores[scores > 0])[::-1]
+    below = np.append(seen[1:], 0.0)[: len(seen)]
+    return np.maximum((seen + below) / 2, 1e-6)
 
-    return 1.0 if harmed >= prompts else float(beta.ppf(CONFIDENCE, harmed + 1, prompts - harmed))
+
+def count(scores: Floats, uplift: Int8s, threshold: float, prompts: int) -> Calibrated:
+    """What annotating from a threshold on does."""
+    changes = uplift[scores >= threshold]
+    repaired, harmed = int((changes > 0).sum()), int((changes < 0).sum())
+    return Calibrated(threshold, prompts, len(changes), repaired, harmed)
 
 
-def calibrate(
-    scores: npt.NDArray[np.float64], uplift: npt.NDArray[np.int8], prompts: int, budget: float
-) -> Calibrated | None:
+def calibrate(scores: Floats, uplift: Int8s, prompts: int, budget: float) -> Calibrated | None:
     """Choose the threshold with the largest net repair whose harm stays in bounds.
 
     The upper bound on the harmed share of all `prompts` is within `budget`, and `LEAST_RATIO`
@@ -55,20 +66,53 @@ def calibrate(
     that can be annotated. A threshold is above 0, so that silence never fires. None if there is
     no such threshold.
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked, change = scores[order], uplift[order]
-    repaired, harmed = np.cumsum(change > 0), np.cumsum(change < 0)
-    best: Calibrated | None = None
-    for i in range(len(ranked)):
-        last_of_its_score = i + 1 == len(ranked) or ranked[i + 1] < ranked[i]
-        if ranked[i] <= 0 or not last_of_its_score:
-            continue
-        bound = harm_bound(int(harmed[i]), prompts)
-        net = int(repaired[i] - harmed[i])
-        if repaired[i] < LEAST_RATIO * harmed[i]:
-            continue
-        if bound <= budget and net > (best.repaired - best.harmed if best else 0):
-            below = ranked[i + 1] if i + 1 < len(ranked) else 0.0
-            threshold = float(max((ranked[i] + max(below, 0.0)) / 2, 1e-6))
-            best = Calibrated(threshold, prompts, i + 1, int(repaired[i]), int(harmed[i]), bound)
-    return best
+    found = [count(scores, uplift, float(at), prompts) for at in _useful(scores, uplift)]
+    allowed = [c for c in found if c.net > 0 and _within(c.repaired, c.harmed, prompts, budget)]
+    return max(allowed, key=lambda c: (c.net, c.threshold), default=None)
+
+
+def together(
+    scores: Floats, uplift: Int8s, start: Sequence[float], budget: float
+) -> list[float | None]:
+    """Thresholds under which all detectors together repair most, with their harm in bounds.
+
+    `scores` and `uplift` are [detectors, prompts], in the order in which detectors are served:
+    a prompt gets the note of the first that fires on it (score -inf: no note can be made). Begins
+    with no detector and changes one threshold at a time (first to `start`), as long as the net
+    repair grows. None where a detector had better stay off.
+    """
+    prompts = scores.shape[1]
+    chosen: list[float] = [np.inf] * len(scores)
+    options = [[at, *_useful(s, u)] for at, s, u in zip(start, scores, uplift, strict=True)]
+
+    def net(at: Sequence[float]) -> int:
+        repaired, harmed = served(scores, uplift, at)
+        return repaired - harmed if _within(repaired, harmed, prompts, budget) else -1
+
+    best, improved = 0, True
+    while improved:
+        improved = False
+        for which, values in enumerate(options):
+            for value in (*values, np.inf):
+                trial = [*chosen[:which], float(value), *chosen[which + 1 :]]
+                if net(trial) > best:
+                    chosen, best, improved = trial, net(trial), True
+    return [None if np.isinf(at) else at for at in chosen]
+
+
+def served(scores: Floats, uplift: Int8s, at: Sequence[float]) -> tuple[int, int]:
+    """How many prompts are repaired and harmed, if the first detector that fires is served."""
+    fires = scores >= np.array(at)[:, None]
+    first = fires & (np.cumsum(fires, axis=0) == 1)
+    return int((first & (uplift > 0)).sum()), int((first & (uplift < 0)).sum())
+
+
+def _within(repaired: int, harmed: int, prompts: int, budget: float) -> bool:
+    return repaired >= LEAST_RATIO * harmed and harm_bound(harmed, prompts) <= budget
+
+
+def _useful(scores: Floats, uplift: Int8s) -> list[float]:
+    """The thresholds just below a repaired prompt; no other can be the best."""
+    repaired = np.unique(scores[(uplift > 0) & (scores > 0)])
+    every = thresholds(scores[np.isfinite(scores)])
+    return [float(every[every <= score].max()) for score in repaired[::-1]]

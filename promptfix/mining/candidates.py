@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from promptfix.evidence import HARM_BUDGET, matched
 from promptfix.formats import Annotation
-from promptfix.mining.calibration import Calibrated, calibrate, harm_bound
-from promptfix.mining.outcomes import Bools, Ints, Outcomes
-from promptfix.mining.selection import Choice, choose, fold_of
+from promptfix.measures import Null, Outcomes, Selection
+from promptfix.mining.calibration import Calibrated, Floats, calibrate, count, served, together
+from promptfix.mining.outcomes import Answered, Bools, Ints
+from promptfix.mining.search import Half, Search
+from promptfix.mining.selection import Choice, Values, fold_of
 from promptfix.tasks import Item, Task
-
-HARM_BUDGET = 0.01
-"""Upper bound on the share of all prompts of a task that the library may turn wrong."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A rule for one misunderstanding, with what it did on the calibration half."""
-
-    annotation: Annotation
-    choice: Choice
-    calibrated: Calibrated
-    fired: Bools
-    """[items of the calibration half]."""
-    uplift: Ints
-    """[items of the calibration half]: that of the annotation."""
-    promise: int
-    """Net uplift of the annotation on the selection half, wherever it can be made."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +24,13 @@ class Evidence:
 
     items: Sequence[Item]
     annotations: Sequence[Annotation]
-    outcomes: Outcomes
-    features: npt.NDArray[np.float32]
-    """[items, columns]."""
+    answered: Answered
+    features: Values
+    """[items, 2 * features]: peaks on the user's tokens, then values at the read-out."""
+    words: Mapping[str, Values] = field(default_factory=dict[str, Values])
+    """Annotation id -> [items, features]: peaks on the word that the annotation is about."""
+    seed: int = 0
+    """Decides which half an item falls into, and how outcomes are shuffled."""
 
     def of_task(self, task: Task) -> Bools:
         """[items]: whether an item is of the task."""
@@ -50,94 +38,226 @@ class Evidence:
 
     def calibration(self, task: Task) -> Bools:
         """[items]: whether an item is in the task's calibration half, by the hash of its group."""
-        half = [fold_of(item.group, 2, "calibration") == 1 for item in self.items]
+        salt = f"calibration{self.seed or ''}"
+        half = [fold_of(item.group, 2, salt) == 1 for item in self.items]
         return self.of_task(task) & np.array(half, dtype=np.bool_)
 
 
-def candidates(evidence: Evidence, task: Task, log: Callable[[str], object]) -> list[Candidate]:
-    """The best rule for each misunderstanding, as far as the harm budget reaches.
+@dataclass(frozen=True)
+class Candidate:
+    """A rule for one misunderstanding, with what it did on the calibration half."""
 
-    Of several annotations the one with the best net uplift on the selection half is taken.
+    annotation: Annotation
+    lexical: bool
+    """Whether the rule is applied to words rather than to the text."""
+    choice: Choice
+    calibrated: Calibrated
+    scores: Floats
+    """[items of the calibration half]; -inf where the note cannot be made."""
+    uplift: Ints
+    """[items of the calibration half]: that of the annotation."""
+    selection: Selection
+    null: Null | None = None
+
+    @property
+    def fired(self) -> Bools:
+        """[items of the calibration half]."""
+        return self.scores >= self.calibrated.threshold
+
+    @property
+    def lookup(self) -> Outcomes:
+        """What annotating does wherever the note can be made, on the calibration half."""
+        made = count(self.scores, self.uplift, -1e300, len(self.scores))
+        return counted(made)
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """The order in which notes are served when there is room for one: see rewriting.py."""
+        return -self.calibrated.net / max(self.calibrated.annotated, 1), self.annotation.id
+
+
+def counted(seen: Calibrated) -> Outcomes:
+    """The same in the form of the files."""
+    return Outcomes(
+        prompts=seen.prompts,
+        annotated=seen.annotated,
+        repaired=seen.repaired,
+        harmed=seen.harmed,
+    )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search for a task came to."""
+
+    kept: tuple[Candidate, ...]
+    together: Outcomes
+    """All of them, one note for a prompt."""
+    report: dict[str, Any]
+    """Per annotation: what was found, what the null found, and why it was dropped."""
+
+
+def candidates(evidence: Evidence, task: Task, runs: int, log: Callable[[str], object]) -> Found:
+    """The best rule for each misunderstanding, as far as the harm budget of the library reaches.
+
+    Of several annotations the one whose rule does best on the selection half is taken. `runs`
+    times the search is run again on shuffled outcomes; a rule that these match is dropped.
     """
-    calibration = evidence.calibration(task)
-    selection = evidence.of_task(task) & ~calibration
-    found: dict[str, Candidate] = {}
+    report: dict[str, Any] = {}
+    best: dict[str, Candidate] = {}
     for annotation in (a for a in evidence.annotations if a.task == task):
-        candidate = _candidate(evidence, annotation, selection, calibration)
-        log(_summary(evidence, annotation, selection, candidate))
-        best = found.get(annotation.misunderstanding)
-        if candidate and (best is None or candidate.promise > best.promise):
-            found[annotation.misunderstanding] = candidate
-    return _together(found.values(), int(calibration.sum()))
+        candidate, told = _candidate(evidence, annotation, task, runs)
+        report[annotation.id] = told
+        log(f"{annotation.id}: {_summary(told)}")
+        known = best.get(annotation.misunderstanding)
+        if candidate and (known is None or _promise(candidate) > _promise(known)):
+            best[annotation.misunderstanding] = candidate
+    return _settled(list(best.values()), int(evidence.calibration(task).sum()), report)
+
+
+def _promise(candidate: Candidate) -> tuple[int, float]:
+    """How much an annotation brings on the selection half, and how well its rule tells where."""
+    selection = candidate.selection
+    return selection.repaired - selection.harmed, selection.gain
+
+
+def _candidate(
+    evidence: Evidence, annotation: Annotation, task: Task, runs: int
+) -> tuple[Candidate | None, dict[str, Any]]:
+    """The rule for one annotation, if one repairs more than it harms; and what was seen."""
+    forms = [(False, evidence.features, evidence.answered.fillable[annotation.id])]
+    if annotation.id in evidence.words:
+        pointed = evidence.answered.pointed[annotation.id]
+        forms.append((True, evidence.words[annotation.id], pointed))
+    told = _counts(evidence, annotation, evidence.of_task(task))
+    found: list[tuple[Candidate, Search, Half]] = []
+    for lexical, x, can in forms:
+        made = _in_form(evidence, annotation, task, lexical=lexical, x=x, can=can)
+        found += [made] if made else []
+    if not found:
+        return None, told | {"dropped": "no rule repairs more than it harms"}
+    candidate, search, held = max(found, key=lambda one: one[0].selection.gain)
+    null = search.null(held, candidate.calibrated, runs, HARM_BUDGET, evidence.seed)
+    told |= {"calibration": counted(candidate.calibrated).model_dump(), "null": null.model_dump()}
+    told |= {"gain": candidate.choice.gain, "lexical": candidate.lexical}
+    told |= {"columns": candidate.choice.columns, "conflict": candidate.choice.conflict}
+    if matched(null):
+        return None, told | {"dropped": "shuffled outcomes give as good a rule"}
+    return replace(candidate, null=null), told
+
+
+def _in_form(
+    evidence: Evidence,
+    annotation: Annotation,
+    task: Task,
+    *,
+    lexical: bool,
+    x: Values,
+    can: Bools,
+) -> tuple[Candidate, Search, Half] | None:
+    """The rule for an annotation over these columns x [items, columns]."""
+    calibration = evidence.calibration(task)
+    uplift = evidence.answered.uplift(annotation.id)
+    chosen = np.flatnonzero(evidence.of_task(task) & ~calibration & can)
+    held = np.flatnonzero(calibration & can)
+    if not len(chosen) or not len(held):
+        return None
+    groups = [evidence.items[i].group for i in chosen.tolist()]
+    search = Search(Half(x[chosen], uplift[chosen]), groups, paired=not lexical)
+    choice = search.best()
+    if choice is None:
+        return None
+    scores = np.full(len(uplift), -np.inf)
+    scores[held] = choice.scores(x[held])
+    prompts = int(calibration.sum())
+    calibrated = calibrate(scores[held], uplift[held], prompts, HARM_BUDGET)
+    if calibrated is None:
+        return None
+    selection = Selection(
+        prompts=len(chosen),
+        repaired=int((uplift[chosen] > 0).sum()),
+        harmed=int((uplift[chosen] < 0).sum()),
+        gain=round(choice.gain, 4),
+        screened=choice.screened,
+    )
+    half = Half(x[held], uplift[held])
+    mine = scores[calibration], uplift[calibration]
+    return Candidate(annotation, lexical, choice, calibrated, *mine, selection), search, half
+
+
+def _settled(found: Sequence[Candidate], prompts: int, report: dict[str, Any]) -> Found:
+    """Set all thresholds anew, so that the library as a whole keeps the budget."""
+    kept = sorted(found, key=lambda c: c.rank)
+    for _ in range(5):
+        if not kept:
+            break
+        scores, uplift = _stacked(kept)
+        at = together(scores, uplift, [c.calibrated.threshold for c in kept], HARM_BUDGET)
+        changed = [
+            replace(c, calibrated=count(c.scores, c.uplift, value, prompts))
+            for c, value in zip(kept, at, strict=True)
+            if value is not None
+        ]
+        again = sorted(changed, key=lambda c: c.rank)
+        if [c.annotation.id for c in again] == [c.annotation.id for c in kept]:
+            kept = again
+            break
+        kept = again
+    for candidate in found:
+        if candidate.annotation.id not in {c.annotation.id for c in kept}:
+            report[candidate.annotation.id]["dropped"] = "the library is better without it"
+    return Found(tuple(kept), _library(kept, prompts), report)
+
+
+def _library(kept: Sequence[Candidate], prompts: int) -> Outcomes:
+    if not kept:
+        return Outcomes(prompts=max(prompts, 1), annotated=0, repaired=0, harmed=0)
+    scores, uplift = _stacked(kept)
+    at = [c.calibrated.threshold for c in kept]
+    repaired, harmed = served(scores, uplift, at)
+    annotated = int((scores >= np.array(at)[:, None]).any(0).sum())
+    return Outcomes(prompts=prompts, annotated=annotated, repaired=repaired, harmed=harmed)
+
+
+def _stacked(found: Sequence[Candidate]) -> tuple[Floats, Ints]:
+    return np.stack([c.scores for c in found]), np.stack([c.uplift for c in found])
 
 
 def census(evidence: Evidence, task: Task) -> dict[str, Any]:
     """What goes wrong, and which annotation turns it right: counts over a task's items."""
-    outcomes, mine = evidence.outcomes, evidence.of_task(task)
-    rows: dict[str, Any] = {"items": int(mine.sum()), "right": int(outcomes.plain[mine].sum())}
+    answered, mine = evidence.answered, evidence.of_task(task)
+    best = answered.plain | np.any([answered.noted[a.id] for a in evidence.annotations], axis=0)
+    rows: dict[str, Any] = {
+        "items": int(mine.sum()),
+        "right": int(answered.plain[mine].sum()),
+        "right_with_the_best_note": int(best[mine].sum()),
+    }
     for annotation in (a for a in evidence.annotations if a.task == task):
-        fillable = outcomes.fillable[annotation.id] & mine
-        uplift = outcomes.uplift(annotation.id)[fillable]
-        rows[annotation.id] = {
-            "misunderstanding": annotation.misunderstanding,
-            "fillable": int(fillable.sum()),
-            "wrong": int((fillable & ~outcomes.plain).sum()),
-            "repaired": int((uplift > 0).sum()),
-            "harmed": int((uplift < 0).sum()),
-        }
+        rows[annotation.id] = _counts(evidence, annotation, mine)
     return rows
 
 
-def _candidate(
-    evidence: Evidence, annotation: Annotation, selection: Bools, calibration: Bools
-) -> Candidate | None:
-    """The rule for one annotation; None if none repairs more than it harms, within the budget."""
-    fillable = evidence.outcomes.fillable[annotation.id]
-    uplift = evidence.outcomes.uplift(annotation.id)
-    chosen = np.flatnonzero(selection & fillable)
-    if not len(chosen):
-        return None
-    groups = [evidence.items[i].group for i in chosen.tolist()]
-    choice = choose(evidence.features[chosen], uplift[chosen] > 0, groups)
-    if choice is None:
-        return None
-    prompts = int(calibration.sum())
-    held = np.flatnonzero(calibration & fillable)
-    scores = choice.scores(evidence.features[held])
-    calibrated = calibrate(scores, uplift[held], prompts, HARM_BUDGET)
-    if calibrated is None:
-        return None
-    fired = np.zeros(prompts, dtype=np.bool_)
-    fired[np.searchsorted(np.flatnonzero(calibration), held)] = scores >= calibrated.threshold
-    promise = int(uplift[chosen].sum())
-    return Candidate(annotation, choice, calibrated, fired, uplift[calibration], promise)
+def _counts(evidence: Evidence, annotation: Annotation, mine: Bools) -> dict[str, Any]:
+    answered = evidence.answered
+    fillable = (answered.fillable[annotation.id] | answered.pointed[annotation.id]) & mine
+    uplift = answered.uplift(annotation.id)[fillable]
+    return {
+        "misunderstanding": annotation.misunderstanding,
+        "fillable": int(fillable.sum()),
+        "wrong": int((fillable & ~answered.plain).sum()),
+        "repaired": int((uplift > 0).sum()),
+        "harmed": int((uplift < 0).sum()),
+    }
 
 
-def _together(found: Iterable[Candidate], prompts: int) -> list[Candidate]:
-    """Keep candidates, best first, while the harm of all of them together stays in the budget."""
-    kept: list[Candidate] = []
-    harmed = np.zeros(prompts, dtype=np.bool_)
-    for candidate in sorted(found, key=lambda c: c.calibrated.harmed - c.calibrated.repaired):
-        joint = harmed | (candidate.fired & (candidate.uplift < 0))
-        if harm_bound(int(joint.sum()), prompts) <= HARM_BUDGET:
-            kept.append(candidate)
-            harmed = joint
-    return kept
-
-
-def _summary(
-    evidence: Evidence, annotation: Annotation, selection: Bools, candidate: Candidate | None
-) -> str:
-    here = evidence.outcomes.fillable[annotation.id] & selection
-    uplift = evidence.outcomes.uplift(annotation.id)[here]
-    text = (
-        f"{annotation.id}: fills {here.sum()}, repairs {(uplift > 0).sum()}, "
-        f"harms {(uplift < 0).sum()} (selection half)"
-    )
-    if candidate is None:
-        return text
-    c, choice = candidate.calibrated, candidate.choice
-    return (
-        f"{text}; {len(choice.columns)} features, gain {choice.gain:.1f} nats; calibration: "
-        f"fires {c.annotated}, repairs {c.repaired}, harms {c.harmed}, p {c.p_value:.3g}"
-    )
+def _summary(told: dict[str, Any]) -> str:
+    text = f"fills {told['fillable']}, repairs {told['repaired']}, harms {told['harmed']}"
+    if (seen := told.get("calibration")) is not None:
+        null = told["null"]
+        text += (
+            f"; {len(told['columns'])} features{' in conflict' * told['conflict']}, gain "
+            f"{told['gain']:.1f} nats; calibration: fires {seen['annotated']}, repairs "
+            f"{seen['repaired']}, harms {seen['harmed']}; null: {null['found']} of {null['runs']} "
+            f"runs find one, {null['matched']} as good"
+        )
+    return f"{text}; dropped: {told['dropped']}" if "dropped" in told else text

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from promptfix.cases import digest, tally
 from promptfix.detection import Ruleset, detect
-from promptfix.formats import Case, Detector, Recording
+from promptfix.formats import Case, Detector
 from promptfix.library import Library
+from promptfix.measures import Recording
+from promptfix.mining.files import write_text
 from promptfix.pipeline import Microscope
 from promptfix.records import Prompt, Span
 
@@ -32,7 +34,7 @@ def write(recordings: Mapping[str, Recording], detectors: Path) -> list[Path]:
     for kind, recording in recordings.items():
         path = detectors / kind / f"{recording.lens}.recorded.json"
         content = recording.model_dump(mode="json", by_alias=True)
-        path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        write_text(path, json.dumps(content, indent=1) + "\n")
         written.append(path)
     return written
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from promptfix.formats import Annotation
 from promptfix.library import Library
-from promptfix.records import Answer, Prompt
+from promptfix.mining.files import append
+from promptfix.records import Answer, Prompt, Span
 from promptfix.rewriting import note
 from promptfix.tasks import Item, correct
 
@@ -77,9 +78,7 @@ class AnswerCache:
         fresh = {self._key(p): a.text for p, a in zip(chunk, said, strict=True)}
         self._known |= fresh
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps([key, text]) + "\n" for key, text in fresh.items())
+            append(self._path, [json.dumps([key, text]) for key, text in fresh.items()])
 
     def _key(self, prompt: str) -> str:
         return sha256(f"{self._max_tokens}\n{prompt}".encode()).hexdigest()[:24]
@@ -97,13 +96,15 @@ def _readable(path: Path) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Answered:
     """Right or wrong, plainly and under each annotation."""
 
     plain: Bools
     """[items]."""
     fillable: Mapping[str, Bools]
-    """Annotation id -> [items]: whether its slots could be filled."""
+    """Annotation id -> [items]: whether its slots could be filled from the text as a whole."""
+    pointed: Mapping[str, Bools]
+    """Annotation id -> [items]: whether they could be from the word that it is about."""
     noted: Mapping[str, Bools]
     """Annotation id -> [items]: whether the noted answer is right; `plain` where there is none."""
 
@@ -112,9 +113,11 @@ class Outcomes:
         return self.noted[annotation].astype(np.int8) - self.plain.astype(np.int8)
 
 
-def annotate(text: str, annotation: Annotation, library: Library) -> str | None:
+def annotate(
+    text: str, annotation: Annotation, library: Library, span: Span | None = None
+) -> str | None:
     """The text with the annotation's note; None where a slot cannot be filled."""
-    slots = library.fill(annotation, text, None)
+    slots = library.fill(annotation, text, span)
     words = note(annotation.template.format_map(slots)) if slots is not None else None
     return None if words is None else text + words
 
@@ -124,26 +127,45 @@ def measure(
     annotations: Sequence[Annotation],
     library: Library,
     cache: AnswerCache,
-    progress: Progress = _silent,
-) -> Outcomes:
-    """Answer everything and score it. Raises as answering does."""
+    progress: Callable[[int], Progress] = lambda _total: _silent,
+) -> Answered:
+    """Answer everything and score it. `progress` is told the number of prompts beforehand.
 
-    def score(some: Sequence[Item], prompts: Sequence[str]) -> Bools:
-        said = cache.answers(prompts, progress)
-        right = [correct(answer, item.gold) for answer, item in zip(said, some, strict=True)]
-        return np.array(right, dtype=np.bool_)
+    Raises as answering does.
+    """
+    texts = {a.id: _texts(items, a, library) for a in annotations}
+    asked = [(n, None, item.prompt) for n, item in enumerate(items)]
+    for name, (whole, pointed) in texts.items():
+        made = [w or p for w, p in zip(whole, pointed, strict=True)]
+        asked += [(n, name, text) for n, text in enumerate(made) if text is not None]
+    said = cache.answers([prompt for *_, prompt in asked], progress(len(asked)))
+    plain = np.zeros(len(items), dtype=np.bool_)
+    plain[:] = [correct(a, item.gold) for a, item in zip(said[: len(items)], items, strict=True)]
+    noted = {annotation.id: plain.copy() for annotation in annotations}
+    for (n, name, _), answer in zip(asked[len(items) :], said[len(items) :], strict=True):
+        noted[str(name)][n] = correct(answer, items[n].gold)
+    fillable = {name: _there(whole) for name, (whole, _) in texts.items()}
+    return Answered(plain, fillable, {n: _there(p) for n, (_, p) in texts.items()}, noted)
 
-    plain = score(items, [item.prompt for item in items])
-    fillable: dict[str, Bools] = {}
-    noted: dict[str, Bools] = {}
-    for annotation in annotations:
-        texts = [
-            annotate(item.prompt, annotation, library) if annotation.task == item.task else None
-            for item in items
-        ]
-        can = np.array([text is not None for text in texts], dtype=np.bool_)
-        chosen = [item for item, text in zip(items, texts, strict=True) if text is not None]
-        result = plain.copy()
-        result[can] = score(chosen, [text for text in texts if text is not None])
-        fillable[annotation.id], noted[annotation.id] = can, result
-    return Outcomes(plain, fillable, noted)
+
+def _texts(
+    items: Sequence[Item], annotation: Annotation, library: Library
+) -> tuple[list[str | None], list[str | None]]:
+    """The noted prompts: filled from the text as a whole, and from the word it is about.
+
+    Where the two differ the second is left out, so that there is one outcome for a prompt.
+    """
+    whole: list[str | None] = []
+    pointed: list[str | None] = []
+    for item in items:
+        mine = annotation.task == item.task
+        one = annotate(item.prompt, annotation, library) if mine else None
+        word = library.about(annotation, item.prompt) if mine else None
+        other = annotate(item.prompt, annotation, library, word) if word else None
+        whole.append(one)
+        pointed.append(other if one is None or one == other else None)
+    return whole, pointed
+
+
+def _there(texts: Sequence[str | None]) -> Bools:
+    return np.array([text is not None for text in texts], dtype=np.bool_)

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from time import monotonic
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from promptfix.cases import passes
-from promptfix.formats import Annotation, Detector, Source
+from promptfix.chat import encode_ids
+from promptfix.evidence import doubts, reasons
+from promptfix.formats import Annotation, Detector
 from promptfix.library import Library
 from promptfix.library import load as load_library
+from promptfix.measures import Source
 from promptfix.microscope import Microscope
 from promptfix.mini.corpus.metaphor import case
 from promptfix.mini.corpus.surface import problem
-from promptfix.mining.candidates import Evidence, candidates, census
+from promptfix.mining.candidates import Evidence, Found, candidates, census
 from promptfix.mining.cases import record, write
-from promptfix.mining.outcomes import AnswerCache, Outcomes, measure
+from promptfix.mining.outcomes import AnswerCache, Answered, measure
 from promptfix.mining.readings import LONGEST, read_features
-from promptfix.mining.writing import Writer, ensure_lens, place_of, write_json
+from promptfix.mining.scoring import features, on_words
+from promptfix.mining.selection import Values
+from promptfix.mining.trial import Trial
+from promptfix.mining.writing import Proven, Writer, ensure_lens, place_of, status_of
 from promptfix.models import LocalModel
-from promptfix.network import Dtype, load_network
+from promptfix.network import Dtype, Network, load_network
 from promptfix.neuronpedia import load_readings
 from promptfix.records import Prompt
 from promptfix.sae import Sae
 from promptfix.tasks import DataError, Item, Task, digest, load
 
 TASKS: tuple[Task, ...] = ("math", "metaphor")
+LONGEST_NOTE = 64
+"""Tokens that are left free for a note."""
 
 
 @dataclass(frozen=True)
@@ -45,66 +53,136 @@ class Job:
     cache: Path
     seed: int = 0
     max_tokens: int = 64
+    null_runs: int = 39
+    """How often the search is run again on shuffled outcomes."""
+    texts: int = 2400
+    """Generated texts that features are read from."""
     device: str = "auto"
     dtype: Dtype = "auto"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a run works with."""
+
+    job: Job
+    items: Sequence[Item]
+    library: Library
+    microscope: Microscope
+    """Holds all features of the SAE."""
+    sae: Sae
+    answered: Answered
+    writer: Writer
 
 
 def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     """Mine detectors for a model, an SAE and labelled data, and write them. Returns them.
 
-    Raises DataError for unusable data, and what loading a model or a library raises.
+    Raises DataError for unusable data, and what loading a model or a library raises. Nothing is
+    written into the library before all is found.
     """
+    began = monotonic()
+    bench = _bench(job)
+    evidence = _evidence(bench)
+    found: dict[Task, Found] = {
+        task: candidates(evidence, task, job.null_runs, log) for task in TASKS
+    }
+    proven = [p for task, seen in found.items() for p in _proven(bench, evidence, task, seen, log)]
+    written = [bench.writer.write(p) for p in proven]
+    bench.writer.forget_others([p.candidate for p in proven])
+    recordings = record(bench.microscope, load_library(job.out, job.annotations))
+    write(recordings, job.out)
+    detectors: list[Detector] = []
+    for detector, measurement in written:
+        recording = recordings.get(detector.misunderstanding)
+        cases = recording.detectors.get(detector.stamp) if recording else None
+        settled = bench.writer.promote(detector, status_of(detector, measurement, recordings))
+        lexical = detector.scope == "lexical"
+        why = doubts(measurement, cases) or reasons(measurement, cases, lexical=lexical)
+        log(f"{settled.id}: {'; '.join([settled.status.value, *why])}")
+        detectors.append(settled)
+    bench.writer.sidecar(_report(evidence, found), monotonic() - began)
+    return detectors
+
+
+def _bench(job: Job) -> Bench:
     files = [(path.stem, load(path)) for path in job.data]
     items = [item for _, found in files for item in found]
     if len({item.gold for item in items}) < 2:
         raise DataError("all items have the same answer; nothing can be learnt from them")
     network = load_network(job.model, job.device, job.dtype)
+    items = _fitting(items, network, job.max_tokens)
     sae = Sae.load(job.sae, d_in=network.width)
     library = load_library(job.out, job.annotations)
-    annotations = sorted(library.annotations, key=lambda annotation: annotation.id)
     name, lens = ensure_lens(job.out / "lenses.json", job.model, job.sae, network, sae)
     answers = job.cache / f"answers-{lens.model_sha256[:12]}.jsonl"
     cache = AnswerCache(LocalModel(network), answers, job.max_tokens)
-    outcomes = _answered(items, annotations, library, cache)
-    evidence = Evidence(
-        items, annotations, outcomes, _features(Microscope(network, sae, name), items)
-    )
     digests = {stem: digest(found) for stem, found in files}
     source = Source(command="promptfix mine", data=digests, seeds=(job.seed,))
-    writer = Writer(job.out, job.annotations, name, lens.d_sae, source)
-    texts = _generated_texts(job.seed)
-    imported = load_readings(job.sae)
-    found = [c for task in TASKS for c in candidates(evidence, task, log)]
-    detectors: list[Detector] = []
-    for candidate in found:
-        places = [place_of(column, lens.d_sae) for column in candidate.choice.columns]
-        readings = read_features(network, sae, places, texts)
+    return Bench(
+        job,
+        items,
+        library,
+        Microscope(network, sae, name),
+        sae,
+        _answered(items, _ordered(library), library, cache),
+        Writer(job.out, job.annotations, name, lens.d_sae, source),
+    )
+
+
+def _evidence(bench: Bench) -> Evidence:
+    texts = [item.prompt for item in bench.items]
+    annotations = _ordered(bench.library)
+    words: dict[str, Values] = {}
+    by_filler: dict[str, Values] = {}
+    for annotation in annotations:
+        pointed = bench.answered.pointed[annotation.id]
+        if not pointed.any():
+            continue
+        if annotation.filler not in by_filler:
+            spans = [bench.library.about(annotation, text) for text in texts]
+            some = [s if p else None for s, p in zip(spans, pointed.tolist(), strict=True)]
+            by_filler[annotation.filler] = on_words(bench.microscope, texts, some)
+        words[annotation.id] = by_filler[annotation.filler]
+    seen = features(bench.microscope, texts)
+    return Evidence(bench.items, annotations, bench.answered, seen, words, bench.job.seed)
+
+
+def _proven(
+    bench: Bench, evidence: Evidence, task: Task, found: Found, log: Callable[[str], object]
+) -> list[Proven]:
+    """Try to break what was found, and read its features."""
+    held = np.flatnonzero(evidence.calibration(task)).tolist()
+    trial = Trial(
+        bench.microscope,
+        bench.sae,
+        bench.library,
+        [bench.items[i] for i in held],
+        bench.answered.plain[held],
+        bench.job.seed,
+        bench.job.max_tokens,
+    )
+    texts = _generated_texts(bench.job.seed, bench.job.texts)
+    network, d_sae = bench.microscope.network, bench.writer.d_sae
+    imported = load_readings(bench.job.sae)
+    made: list[Proven] = []
+    for candidate in found.kept:
+        log(f"{candidate.annotation.id}: trying to break its rule")
+        places = [place_of(column, d_sae) for column in candidate.choice.columns]
+        readings = read_features(network, bench.sae, places, texts)
         readings = {f: _with_imported(line, imported.get(f)) for f, line in readings.items()}
-        detectors.append(writer.write(candidate, readings))
-    writer.forget_others(found)
-    write_json(job.cache / "census.json", {task: census(evidence, task) for task in TASKS})
-    return _held_against_cases(job, Microscope(network, sae, name), writer, detectors, log)
-
-
-def _held_against_cases(
-    job: Job,
-    microscope: Microscope,
-    writer: Writer,
-    detectors: Sequence[Detector],
-    log: Callable[[str], object],
-) -> list[Detector]:
-    """Record what the detectors do on the cases by hand; demote those that fail them."""
-    recordings = record(microscope, load_library(job.out, job.annotations))
-    write(recordings, job.out)
-    settled: list[Detector] = []
-    for detector in detectors:
-        recording = recordings.get(detector.misunderstanding)
-        if recording and not passes(recording.detectors[detector.stamp]):
-            log(f"{detector.id}: fails its cases by hand, so it is experimental")
-            settled.append(writer.demote(detector))
-        else:
-            settled.append(detector)
-    return settled
+        cause, uncleared = trial.cause(candidate)
+        made.append(
+            Proven(
+                candidate,
+                readings,
+                trial.falsify(candidate),
+                cause,
+                uncleared,
+                found.together,
+            )
+        )
+    return made
 
 
 def _with_imported(line: str, imported: str | None) -> str:
@@ -112,10 +190,48 @@ def _with_imported(line: str, imported: str | None) -> str:
     return f"{line} / by Neuronpedia: {imported}"[:LONGEST] if imported else line
 
 
-def _generated_texts(seed: int, count: int = 1200) -> list[str]:
-    """Texts that may be quoted in a reading: the generator's own."""
-    rng = Random(seed)
-    return [problem(rng).text for _ in range(count)] + [case(rng).prompt for _ in range(count)]
+def _report(evidence: Evidence, found: Mapping[Task, Found]) -> dict[str, Any]:
+    """What was looked for, in counts; without dates, so that equal runs write equal files."""
+    return {
+        "seed": evidence.seed,
+        "tasks": {
+            task: {
+                "library": seen.together.model_dump(),
+                "annotations": seen.report,
+                "null": _null(seen.report),
+                "census": census(evidence, task),
+            }
+            for task, seen in found.items()
+            if evidence.of_task(task).any()
+        },
+    }
+
+
+def _null(report: Mapping[str, Any]) -> dict[str, int]:
+    """All shuffled runs together."""
+    nulls = [told["null"] for told in report.values() if "null" in told]
+    return {key: sum(null[key] for null in nulls) for key in ("runs", "found", "matched")}
+
+
+def _generated_texts(seed: int, count: int) -> list[str]:
+    """Texts that may be quoted in a reading: the generator's own, half of each task."""
+    rng, half = Random(seed), count // 2
+    return [problem(rng).text for _ in range(half)] + [case(rng).prompt for _ in range(half)]
+
+
+def _fitting(items: Sequence[Item], network: Network, max_tokens: int) -> list[Item]:
+    """The items that leave room in the model's context for a note and an answer."""
+    room = network.context - max_tokens - LONGEST_NOTE
+    prompts = [Prompt(text=item.prompt) for item in items]
+    lengths = [len(encode_ids(network.tokenizer, prompt)) for prompt in prompts]
+    kept = [item for item, length in zip(items, lengths, strict=True) if length <= room]
+    if not kept:
+        raise DataError(f"no item fits the model's context of {network.context} tokens")
+    return kept
+
+
+def _ordered(library: Library) -> list[Annotation]:
+    return sorted(library.annotations, key=lambda annotation: annotation.id)
 
 
 def _answered(
@@ -123,21 +239,20 @@ def _answered(
     annotations: Sequence[Annotation],
     library: Library,
     cache: AnswerCache,
-) -> Outcomes:
+) -> Answered:
     """Answer everything. Raises DataError if the model gets all right or all wrong."""
     from tqdm import tqdm
 
     with tqdm(unit=" answers", desc="answering", mininterval=2) as bar:
-        outcomes = measure(items, annotations, library, cache, bar.update)
-    if outcomes.plain.all() or not outcomes.plain.any():
+
+        def started(total: int) -> Callable[[int], object]:
+            bar.reset(total)
+            return bar.update
+
+        answered = measure(items, annotations, library, cache, started)
+    if answered.plain.all() or not answered.plain.any():
         raise DataError(
             "the model answers every item alike, all right or all wrong; give items of mixed "
             "difficulty"
         )
-    return outcomes
-
-
-def _features(microscope: Microscope, items: Sequence[Item]) -> npt.NDArray[np.float32]:
-    """[items, 2 * features]: peaks on the user's tokens, then values at the read-out."""
-    peaks = microscope.read_many([Prompt(text=item.prompt) for item in items], batch=64)
-    return np.concatenate([peaks.user.numpy(), peaks.readout.numpy()], axis=1)
+    return answered

@@ -1,7 +1,8 @@
 """Which few features predict that an annotation repairs a prompt?
 
-A screen by correlation with false-discovery control (Benjamini and Hochberg 1995), then a forward
-choice of at most `MAX_FEATURES` by cross-validated likelihood of a ridge logistic regression.
+Two forms of rule are looked for: a weighted sum of at most `MAX_FEATURES` features, and a conflict
+(conflicts.py). Sums come from a screen by correlation with false-discovery control (Benjamini and
+Hochberg 1995), then a forward choice by cross-validated likelihood of a ridge logistic regression.
 Columns are (feature, place) pairs: the peak on the user's tokens, or the value at the read-out.
 Pure numpy; knows nothing of models.
 """
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from promptfix.formats import MAX_FEATURES
 
 Floats = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.intp]
 
@@ -28,22 +30,28 @@ RIDGE = 1.0
 FALSE_DISCOVERY = 0.1
 LEAST_GAIN = 0.5
 """Cross-validated log-likelihood (nats) that one more feature has to bring."""
+LEAST_FIRING = 8
+"""Prompts that a column has to fire on to be looked at."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Columns with their weights, on the scale of the activations."""
+    """Columns that predict repair, and how they are put together into a score."""
 
     columns: tuple[int, ...]
-    weights: tuple[float, ...]
+    factors: tuple[float, ...]
+    """What activations are multiplied by, so that they can be added or compared."""
+    conflict: bool
+    """The score is the smallest product, else their sum."""
     gain: float
     """Cross-validated log-likelihood over that of the base rate, in nats."""
     screened: int
-    """How many columns passed the screen."""
+    """How many columns, or pairs of them, passed the screen."""
 
-    def scores(self, x: npt.NDArray[np.float32]) -> Floats:
+    def scores(self, x: Values) -> Floats:
         """Score prompts: x [prompts, columns] -> [prompts]."""
-        return x[:, list(self.columns)].astype(np.float64) @ np.array(self.weights)
+        products = x[:, list(self.columns)].astype(np.float64) * np.array(self.factors)
+        return products.min(1) if self.conflict else products.sum(1)
 
 
 def fold_of(group: str, folds: int = FOLDS, salt: str = "") -> int:
@@ -51,14 +59,57 @@ def fold_of(group: str, folds: int = FOLDS, salt: str = "") -> int:
     return int.from_bytes(sha256(f"{salt}{group}".encode()).digest()[:4], "big") % folds
 
 
-def choose(
-    x: npt.NDArray[np.float32], y: Bools, groups: Sequence[str], limit: int = 4
+def folds_of(groups: Sequence[str]) -> Ints:
+    """[prompts]: the fold of each."""
+    return np.array([fold_of(group) for group in groups], dtype=np.intp)
+
+
+class Screen:
+    """Columns in a form in which many outcomes can be held against them quickly."""
+
+    def __init__(self, x: Values) -> None:
+        """Look at x [prompts, columns]."""
+        self.alive: Ints = np.flatnonzero((x > 0).sum(0) >= LEAST_FIRING)
+        seen = np.log1p(x[:, self.alive])
+        seen -= seen.mean(0)
+        self._unit = seen / np.sqrt((seen**2).sum(0) + 1e-12)
+
+    def passed(self, y: Bools) -> Ints:
+        """The columns whose positive correlation with y survives false-discovery control.
+
+        Strongest first, at most `SCREENED`. Only positive ones: a detector is a statement about
+        features that fire, and silence alone never makes it fire.
+        """
+        if y.sum() < 4 or (~y).sum() < 4 or not len(self.alive):
+            return np.array([], dtype=np.intp)
+        target = (y - y.mean()).astype(np.float32)
+        r = (target @ self._unit) / np.sqrt((target**2).sum())
+        z = np.arctanh(np.clip(r, -0.999, 0.999)) * np.sqrt(max(len(y) - 3, 1))
+        kept = discoveries(z.astype(np.float64))
+        return self.alive[kept[:SCREENED]]
+
+
+def discoveries(z: Floats) -> Ints:
+    """Which z values survive false-discovery control (one-sided), the largest first."""
+    from scipy.stats import norm
+
+    p = norm.sf(z)
+    order = np.argsort(p, kind="stable")
+    allowed = FALSE_DISCOVERY * np.arange(1, len(p) + 1) / max(len(p), 1)
+    below = np.flatnonzero(p[order] <= allowed)
+    return order[: below[-1] + 1] if len(below) else np.array([], dtype=np.intp)
+
+
+def weighted(
+    x: Values, y: Bools, folds: Ints, screen: Screen, limit: int = MAX_FEATURES
 ) -> Choice | None:
-    """Choose columns of x [prompts, columns] that predict y [prompts]; None if none passes."""
-    passed = screen(x, y)
+    """Choose a weighted sum of columns of x [prompts, columns] that predicts y [prompts].
+
+    None if no column passes the screen.
+    """
+    passed = screen.passed(y)
     if not len(passed):
         return None
-    folds = np.array([fold_of(g) for g in groups])
     small = x[:, passed].astype(np.float64)
     scale = small.std(0) + 1e-9
     picked = _forward(small / scale, y, folds, min(limit, MAX_FEATURES))
@@ -67,29 +118,8 @@ def choose(
     columns = [int(c) for c, _ in picked]
     weights = _fit((small / scale)[:, columns], y)[1:] / scale[columns]
     chosen = tuple(int(passed[c]) for c in columns)
-    return Choice(chosen, tuple(float(w) for w in weights), picked[-1][1], len(passed))
-
-
-def screen(x: npt.NDArray[np.float32], y: Bools) -> Ints:
-    """The columns whose positive correlation with y survives false-discovery control.
-
-    Strongest first, at most `SCREENED`. Only positive ones: a detector is a statement about
-    features that fire, and silence alone never makes it fire.
-    """
-    from scipy.stats import norm
-
-    alive = np.flatnonzero((x > 0).sum(0) >= 8)
-    if y.sum() < 4 or (~y).sum() < 4 or not len(alive):
-        return np.array([], dtype=np.intp)
-    seen = np.log1p(x[:, alive].astype(np.float64))
-    target = y - y.mean()
-    seen -= seen.mean(0)
-    r = (target @ seen) / (np.sqrt((seen**2).sum(0) * (target**2).sum()) + 1e-12)
-    p = norm.sf(np.arctanh(np.clip(r, -0.999, 0.999)) * np.sqrt(max(len(y) - 3, 1)))
-    order = np.argsort(p, kind="stable")
-    allowed = FALSE_DISCOVERY * np.arange(1, len(p) + 1) / len(p)
-    below = np.flatnonzero(p[order] <= allowed)
-    return alive[order[: below[-1] + 1]][:SCREENED] if len(below) else np.array([], dtype=np.intp)
+    factors = tuple(float(w) for w in weights)
+    return Choice(chosen, factors, conflict=False, gain=picked[-1][1], screened=len(passed))
 
 
 def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, float]]:
@@ -99,7 +129,7 @@ def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, fl
     while len(picked) < limit:
         chosen = [c for c, _ in picked]
         rest = [c for c in range(x.shape[1]) if c not in chosen]
-        gains = [(_held_out(x[:, [*chosen, c]], y, folds), c) for c in rest]
+        gains = [(held_out(x[:, [*chosen, c]], y, folds), c) for c in rest]
         better = sorted((g for g in gains if g[0] >= best + LEAST_GAIN), reverse=True)
         kept = next((g for g in better if (_fit(x[:, [*chosen, g[1]]], y)[1:] > 0).all()), None)
         if kept is None:
@@ -109,8 +139,8 @@ def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, fl
     return picked
 
 
-def _held_out(x: Floats, y: Bools, folds: Ints) -> float:
-    """Log-likelihood of y on held-out folds, over that of the base rate."""
+def held_out(x: Floats, y: Bools, folds: Ints) -> float:
+    """Log-likelihood (nats) of y on held-out folds given x, over that of the base rate."""
     total = 0.0
     for fold in range(FOLDS):
         test = folds == fold
@@ -136,5 +166,8 @@ def _fit(x: Floats, y: Bools) -> Floats:
         p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
         gradient = design.T @ (y - p) - penalty @ beta
         hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
-        beta = beta + np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
+        beta = beta + step
+        if np.abs(step).max() < 1e-6:
+            break
     return beta

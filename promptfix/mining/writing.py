@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
+from promptfix.datafiles import REPORT, SIDECAR
 from promptfix.errors import LensError
+from promptfix.evidence import CONFIDENCE, earned
 from promptfix.formats import (
-    Bound,
+    AllOf,
+    Condition,
     Detector,
     Lens,
     Lenses,
-    Measurement,
-    Outcomes,
     Provenance,
-    Source,
+    Rule,
     Status,
     Term,
-    Uplift,
     Weighted,
 )
 from promptfix.health import bounds, compare, measure
 from promptfix.lens import find_lens, identify, warn_of_other_form
-from promptfix.mining.calibration import CONFIDENCE
-from promptfix.mining.candidates import HARM_BUDGET, Candidate
+from promptfix.measures import Bound, Cause, Falsification, Measurement, Outcomes, Source, Uplift
+from promptfix.mining.candidates import Candidate, counted
+from promptfix.mining.files import write_json, write_record
 from promptfix.network import Network
 from promptfix.records import Place
 from promptfix.sae import Sae
 
-SIGNIFICANT = 0.1
-"""The p value (sign test on the calibration half) from which on a detector counts as measured.
-
-Weak on purpose: `measured` says how much harm there is at most; what a detector is worth is for
-falsification and held-out evaluation, which `trusted` asks for.
-"""
 CHECK_PROMPTS = (
     (
         "Maria has 14 red marbles and 9 blue marbles. She gives 5 red marbles to Tom. "
@@ -86,6 +80,33 @@ def place_of(column: int, d_sae: int) -> tuple[int, Place]:
     return (column, "user") if column < d_sae else (column - d_sae, "readout")
 
 
+def rule_of(candidate: Candidate, d_sae: int) -> Rule:
+    """A candidate's score and threshold as a rule of the file format."""
+    choice, threshold = candidate.choice, candidate.calibrated.threshold
+    parts = [(*place_of(c, d_sae), f) for c, f in zip(choice.columns, choice.factors, strict=True)]
+    if choice.conflict:
+        conditions = tuple(
+            Condition(feature=feature, at=at, at_least=round(threshold / factor, 6))
+            for feature, at, factor in parts
+        )
+        return AllOf(kind="all_of", conditions=conditions)
+    terms = tuple(Term(feature=n, weight=round(factor, 6), at=at) for n, at, factor in parts)
+    return Weighted(kind="weighted", bias=0.0, threshold=round(threshold, 6), terms=terms)
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A candidate with all that was done to break it."""
+
+    candidate: Candidate
+    readings: Mapping[int, str]
+    falsification: Falsification
+    cause: Cause
+    uncleared: Outcomes
+    together: Outcomes
+    """All detectors of the task."""
+
+
 @dataclass(frozen=True)
 class Writer:
     """Writes what one run found."""
@@ -96,21 +117,24 @@ class Writer:
     d_sae: int
     source: Source
 
-    def write(self, candidate: Candidate, readings: Mapping[int, str]) -> Detector:
-        """Write a detector, its measurement and its annotation's uplift. Returns the detector."""
-        c, annotation = candidate.calibrated, candidate.annotation
-        detector = self._detector(candidate, readings)
-        file = self.detectors / detector.misunderstanding / f"{detector.id}.json"
-        detector = _versioned(file, detector)
-        calibration = Outcomes(
-            prompts=c.prompts, annotated=c.annotated, repaired=c.repaired, harmed=c.harmed
-        )
+    def write(self, proven: Proven) -> tuple[Detector, Measurement]:
+        """Write a detector, as experimental, its measurement and its annotation's uplift."""
+        candidate = proven.candidate
+        file, detector = self.detector(candidate, proven.readings)
+        calibration = counted(candidate.calibrated)
+        annotation = candidate.annotation
         measurement = Measurement(
             detector=detector.stamp,
             lens=self.lens,
             annotation=annotation.stamp,
             calibration=calibration,
-            harm=Bound(at_most=round(c.harm_at_most, 6), confidence=CONFIDENCE),
+            harm=Bound(at_most=round(candidate.calibrated.harm_at_most, 6), confidence=CONFIDENCE),
+            uncleared=proven.uncleared if proven.uncleared.annotated else None,
+            library=proven.together,
+            selection=candidate.selection,
+            null=candidate.null,
+            falsification=proven.falsification,
+            cause=proven.cause,
             source=self.source,
         )
         uplift = Uplift(
@@ -120,19 +144,18 @@ class Writer:
             source=self.source,
         )
         measured = self.annotations / "measured" / f"{annotation.id}.{self.lens}.json"
-        _write_record(file, detector, "../detector.schema.json")
-        _write_record(
-            file.with_name(f"{detector.id}.measured.json"), measurement, "../measured.schema.json"
-        )
-        _write_record(measured, uplift, "../measured.schema.json")
-        return detector
+        write_record(file, detector, "../detector.schema.json")
+        beside = file.with_name(f"{detector.id}.measured.json")
+        write_record(beside, measurement, "../measured.schema.json")
+        write_record(measured, uplift, "../measured.schema.json")
+        return detector, measurement
 
-    def demote(self, detector: Detector) -> Detector:
-        """Write a detector again as experimental: its cases by hand speak against it."""
-        lesser = detector.model_copy(update={"status": Status.experimental})
+    def promote(self, detector: Detector, status: Status) -> Detector:
+        """Write a detector again with the status that its numbers earn."""
+        settled = detector.model_copy(update={"status": status})
         file = self.detectors / detector.misunderstanding / f"{detector.id}.json"
-        _write_record(file, lesser, "../detector.schema.json")
-        return lesser
+        write_record(file, settled, "../detector.schema.json")
+        return settled
 
     def forget_others(self, found: Sequence[Candidate]) -> None:
         """Remove what earlier runs wrote for this lens and this one did not find again."""
@@ -145,31 +168,50 @@ class Writer:
             if file.name.removesuffix(f".{self.lens}.json") not in noted:
                 file.unlink()
 
-    def _detector(self, candidate: Candidate, readings: Mapping[int, str]) -> Detector:
-        c, choice = candidate.calibrated, candidate.choice
-        places = [place_of(column, self.d_sae) for column in choice.columns]
-        terms = tuple(
-            Term(feature=feature, weight=round(weight, 6), at=at)
-            for (feature, at), weight in zip(places, choice.weights, strict=True)
-        )
-        threshold = round(c.threshold, 6)
-        significant = c.p_value <= SIGNIFICANT and c.harm_at_most <= HARM_BUDGET
+    def sidecar(self, report: Mapping[str, Any], seconds: float) -> None:
+        """Write what was looked for, and, apart from it, when, where and with what versions."""
+        write_json(self.detectors / f"{self.lens}{REPORT}", report)
+        packages = ("promptfix", "torch", "transformers", "numpy", "scipy")
+        about = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds),
+            "machine": f"{platform.machine()} {platform.system()}",
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in packages},
+        }
+        write_json(self.detectors / f"{self.lens}{SIDECAR}", about)
+
+    def detector(self, candidate: Candidate, readings: Mapping[int, str]) -> tuple[Path, Detector]:
+        """The file of a candidate's detector and the detector, experimental as yet."""
         kind = candidate.annotation.misunderstanding
-        return Detector(
+        rule = rule_of(candidate, self.d_sae)
+        features = {part.feature for part in _parts(rule)}
+        detector = Detector(
             id=f"{kind}-{self.lens}",
             version=1,
             misunderstanding=kind,
             lens=self.lens,
-            scope="contextual",
-            status=Status.measured if significant else Status.experimental,
-            rule=Weighted(kind="weighted", bias=0.0, threshold=threshold, terms=terms),
-            readings={str(f): readings[f] for f in sorted({feature for feature, _ in places})},
-            provenance=Provenance(
-                author="promptfix mine",
-                created=datetime.now(UTC).date().isoformat(),
-                found_by="promptfix mine",
-            ),
+            scope="lexical" if candidate.lexical else "contextual",
+            status=Status.experimental,
+            rule=rule,
+            readings={str(feature): readings[feature] for feature in sorted(features)},
+            provenance=Provenance(author="promptfix mine", found_by=self.source.command),
         )
+        file = self.detectors / kind / f"{detector.id}.json"
+        return file, _versioned(file, detector)
+
+
+def status_of(
+    detector: Detector, measurement: Measurement, recordings: Mapping[str, Any]
+) -> Status:
+    """The status that a detector earns by its measurement and what it did on its cases."""
+    recording = recordings.get(detector.misunderstanding)
+    cases = recording.detectors.get(detector.stamp) if recording else None
+    return earned(measurement, cases, lexical=detector.scope == "lexical")
+
+
+def _parts(rule: Rule) -> tuple[Term, ...] | tuple[Condition, ...]:
+    return rule.terms if isinstance(rule, Weighted) else rule.conditions
 
 
 def _versioned(file: Path, detector: Detector) -> Detector:
@@ -177,17 +219,5 @@ def _versioned(file: Path, detector: Detector) -> Detector:
     if not file.exists():
         return detector
     before = Detector.model_validate_json(file.read_text("utf-8"))
-    version = before.version + (before.rule != detector.rule)
-    return detector.model_copy(update={"version": version})
-
-
-def _write_record(path: Path, record: BaseModel, schema: str) -> None:
-    write_json(path, {"$schema": schema, **record.model_dump(mode="json", exclude={"schema_"})})
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write beside and rename, so that nothing is ever half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    changed = (before.rule, before.scope) != (detector.rule, detector.scope)
+    return detector.model_copy(update={"version": before.version + changed})

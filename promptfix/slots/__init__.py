@@ -14,21 +14,26 @@ from promptfix.slots import changes, questions, relations, senses, units
 
 Slots: TypeAlias = dict[str, str]
 """Name of a slot -> what goes in."""
+Fill: TypeAlias = Callable[[str, Span | None, Tables], Slots | None]
 
 
 class Filler(NamedTuple):
     """A parser and the slots it fills."""
 
-    fill: Callable[[str, Span | None, Tables], Slots | None]
+    fill: Fill
     slots: frozenset[str]
+    about: Callable[[str, Tables], Span | None] | None = None
+    """Finds the word of a text that a note would be about; None: it is about the whole text."""
 
 
-def _filler(fill: Callable[[str, Span | None, Tables], Slots | None], slots: str) -> Filler:
-    return Filler(fill, frozenset(slots.split()))
+def _filler(
+    fill: Fill, slots: str, about: Callable[[str, Tables], Span | None] | None = None
+) -> Filler:
+    return Filler(fill, frozenset(slots.split()), about)
 
 
 FILLERS: Mapping[str, Filler] = {
-    "unit-word": _filler(units.unit_word, "word value statement"),
+    "unit-word": _filler(units.unit_word, "word value statement", units.about),
     "number-word": _filler(units.number_word, "numbers"),
     "asked": _filler(questions.asked, "noun numbers"),
     "unasked": _filler(questions.unasked, "others noun"),
@@ -37,7 +42,7 @@ FILLERS: Mapping[str, Filler] = {
     "change": _filler(changes.change, "verb number effect"),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _filler(relations.each, "groups group size item"),
-    "sense": _filler(senses.sense, "word lemma sense"),
+    "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "word company"),
-    "sense-company": _filler(senses.sense_company, "word lemma sense company"),
+    "sense-company": _filler(senses.sense_company, "word lemma sense company", senses.about),
 }

@@ -57,9 +57,25 @@ def sense_company(text: str, span: Span | None, tables: Tables) -> dict[str, str
     return {**meaning, **around} if meaning and around else None
 
 
+def about(text: str, tables: Tables) -> Span | None:
+    """Where the marked word is used."""
+    del tables
+    marked = find_marked(text)
+    return marked.use if marked else None
+
+
 def find_marked(text: str, span: Span | None = None) -> Marked | None:
-    """The word that the prompt marks, and its use in the sentence (not where it is marked)."""
-    del span
+    """The word that the prompt marks, and its use in the sentence (not where it is marked).
+
+    None if a span is given and is another word.
+    """
+    marked = _marked(text)
+    if marked and span and not (marked.use.start < span.end and span.start < marked.use.end):
+        return None
+    return marked
+
+
+def _marked(text: str) -> Marked | None:
     for pattern in _NAMED:
         for found in pattern.finditer(text):
             word = found["word"]

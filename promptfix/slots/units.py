@@ -28,15 +28,19 @@ _MULTIPLES = {
 
 def unit_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """A unit word at the span, or the first one of the text: `word`, `value`, `statement`."""
-    eligible = {n: u for n, u in tables.units.items() if span or not u.only_pointed_at}
-    forms = {form.lower(): name for name, unit in eligible.items() for form in unit.forms}
-    forms |= {name.lower(): name for name in eligible}
+    forms = _forms(tables, pointed_at=span is not None)
     found = _first(text, span, forms)
     if found is None:
         return None
-    unit = tables.units[forms[found.group().lower()]]
     word = forms[found.group().lower()]
+    unit = tables.units[word]
     return {"word": word, "value": f"{unit.value:,}".replace(",", ""), "statement": unit.text}
+
+
+def about(text: str, tables: Tables) -> Span | None:
+    """Where the first unit word of the text stands."""
+    found = _first(text, None, _forms(tables, pointed_at=True))
+    return Span(start=found.start(), end=found.end()) if found else None
 
 
 def number_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
@@ -51,6 +55,13 @@ def number_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
         return None
     said = dict.fromkeys(f"{run.of(text).lower()} is {value}" for run, value in chosen)
     return {"numbers": "; ".join(list(said)[:4])}
+
+
+def _forms(tables: Tables, *, pointed_at: bool) -> dict[str, str]:
+    """Spelling -> unit word; also of those that need to be pointed at, if one is."""
+    eligible = {n: u for n, u in tables.units.items() if pointed_at or not u.only_pointed_at}
+    forms = {form.lower(): name for name, unit in eligible.items() for form in unit.forms}
+    return forms | {name.lower(): name for name in eligible}
 
 
 def _first(text: str, span: Span | None, forms: dict[str, str]) -> re.Match[str] | None:

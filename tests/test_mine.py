@@ -1,0 +1,193 @@
+"""`promptfix mine` on a tiny model whose answers are laid down in its cache."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from promptfix.datafiles import SIDECAR
+from promptfix.evidence import doubts
+from promptfix.lens import model_sha256
+from promptfix.library import check
+from promptfix.library import load as load_library
+from promptfix.mining.outcomes import annotate
+from promptfix.mining.run import Job, run
+from promptfix.rewriting import OPEN
+from promptfix.tasks import DataError, load
+from tests.tiny import save_model, save_sae
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = "Tom Ann Bob Eve Sam Kim Joe Amy".split()
+THINGS = """
+pens eggs nails cups books coins stamps shells pears plums rolls cakes cards balls dolls kites boats
+trains hats shoes socks rings bells drums
+""".split()
+
+
+def _rows():
+    """Unit words: a gross is misread without a note, a dozen never is; each in its own words."""
+    for n in range(800):
+        word, value = [("gross", 144), ("dozen", 12)][n % 2]
+        name, thing = NAMES[n // 2 % 8], THINGS[n // 2 % 24]
+        used = 1 + n % 7
+        text = f"{name} has a {word} of {thing} and uses {used} of them. How many are left? {n}"
+        yield {"id": f"x{n}", "question": text, "answer": str(value - used), "word": word}
+
+
+def _say(row, prompt):
+    known = row["word"] == "dozen" or OPEN in prompt
+    return f"Answer: {row['answer'] if known else '1'}"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A model, an SAE, data, a library without detectors, and a cache of answers."""
+    folder = tmp_path_factory.mktemp("mine")
+    save_model(folder / "model", max_position_embeddings=1024)
+    save_sae(folder / "sae", hook="model.layers.0")
+    rows = list(_rows())
+    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    _library(folder / "library")
+    _lay_answers(folder, rows)
+    return folder
+
+
+def _library(folder):
+    (folder / "detectors").mkdir(parents=True)
+    (folder / "annotations").mkdir()
+    shutil.copytree(ROOT / "annotations/tables", folder / "annotations/tables")
+    shutil.copy(ROOT / "annotations/unit-word-statement.json", folder / "annotations")
+    kind = "detectors/unknown-unit-word"
+    (folder / kind).mkdir()
+    shutil.copy(ROOT / kind / "cases.jsonl", folder / kind)
+    (folder / "detectors/lenses.json").write_text('{"lenses": {}}')
+
+
+def _lay_answers(folder, rows):
+    library = load_library(folder / "library/detectors", folder / "library/annotations")
+    (annotation,) = library.annotations
+    lines = []
+    for row, item in zip(rows, load(folder / "data.jsonl"), strict=True):
+        noted = annotate(item.prompt, annotation, library)
+        for prompt in filter(None, [item.prompt, noted]):
+            key = sha256(f"4\n{prompt}".encode()).hexdigest()[:24]
+            lines.append(json.dumps([key, _say(row, prompt)]) + "\n")
+    (folder / "cache").mkdir()
+    name = f"answers-{model_sha256(folder / 'model')[:12]}.jsonl"
+    (folder / "cache" / name).write_text("".join(lines))
+
+
+def _job(bench, library, **changes):
+    usual = {
+        "model": bench / "model",
+        "sae": bench / "sae",
+        "data": (bench / "data.jsonl",),
+        "out": library / "detectors",
+        "annotations": library / "annotations",
+        "cache": bench / "cache",
+        "max_tokens": 4,
+        "null_runs": 19,
+        "texts": 40,
+    }
+    return Job(**(usual | changes))
+
+
+@pytest.fixture(scope="module")
+def mined(bench):
+    """What one run writes."""
+    library = bench / "mined"
+    shutil.copytree(bench / "library", library)
+    return library, run(_job(bench, library), log=lambda _: None)
+
+
+def _files(library):
+    found = sorted(p for p in library.rglob("*") if p.is_file())
+    return {str(p.relative_to(library)): p.read_bytes() for p in found if SIDECAR not in p.name}
+
+
+def test_what_is_misread_is_found(mined):
+    """The detector fires on a gross and not on a dozen, harms nothing, and matches no null."""
+    library, detectors = mined
+    (detector,) = detectors
+    known = load_library(library / "detectors", library / "annotations")
+    measured = known.measurements[detector.id]
+    seen = measured.calibration
+    assert seen.repaired > 0.8 * seen.prompts / 2
+    assert seen.harmed == 0
+    assert seen.annotated < 0.6 * seen.prompts
+    assert measured.null.matched == 0
+    assert measured.library == seen
+    assert doubts(measured, None) == []
+
+
+def test_everything_written_holds_together(mined):
+    """The folder passes `promptfix check`, and nothing half-written is left."""
+    library, _ = mined
+    check(library / "detectors", library / "annotations")
+    assert not list(library.rglob("*.tmp"))
+
+
+def test_what_was_done_to_it_is_written_down(mined):
+    """Falsification, cause and selection are in the measurement, dates only in the sidecar."""
+    library, (detector,) = mined
+    known = load_library(library / "detectors", library / "annotations")
+    measured = known.measurements[detector.id]
+    assert measured.falsification.lookup.annotated > measured.calibration.annotated
+    assert measured.cause.fired > 0
+    assert measured.selection.repaired > 0
+    sidecar = json.loads((library / f"detectors/{detector.lens}{SIDECAR}").read_text())
+    assert sidecar["date"][:2] == "20"
+    assert not any(sidecar["date"][:10].encode() in data for data in _files(library).values())
+
+
+def test_equal_runs_write_equal_files(bench, mined):
+    """The same command on the same data writes the same bytes, in a new folder and over the old."""
+    library, _ = mined
+    again = bench / "again"
+    shutil.copytree(bench / "library", again)
+    run(_job(bench, again), log=lambda _: None)
+    assert _files(again) == _files(library)
+    run(_job(bench, again), log=lambda _: None)
+    assert _files(again) == _files(library)
+
+
+def _only(bench, tmp_path, **changes):
+    rows = [json.loads(line) | changes for line in (bench / "data.jsonl").read_text().splitlines()]
+    file = tmp_path / "some.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    library = tmp_path / "library"
+    shutil.copytree(bench / "library", library)
+    return _job(bench, library, data=(file,)), library
+
+
+def test_one_answer_for_all_is_refused(bench, tmp_path):
+    """Nothing can be learnt where every answer is the same, and nothing is written."""
+    job, library = _only(bench, tmp_path, answer="7")
+    before = _files(library)
+    with pytest.raises(DataError, match="same answer"):
+        run(job, log=lambda _: None)
+    assert _files(library) == before
+
+
+def test_a_model_that_gets_everything_wrong_is_refused(bench, tmp_path):
+    """There is no uplift to learn from, and the error says so; no detector is written."""
+    rows = [json.loads(line) for line in (bench / "data.jsonl").read_text().splitlines()]
+    file = tmp_path / "wrong.jsonl"
+    wrong = [row | {"answer": str(5000 + n)} for n, row in enumerate(rows)]
+    file.write_text("\n".join(map(json.dumps, wrong)))
+    library = tmp_path / "library"
+    shutil.copytree(bench / "library", library)
+    with pytest.raises(DataError, match="all right or all wrong"):
+        run(_job(bench, library, data=(file,)), log=lambda _: None)
+    assert not list(library.rglob("*.measured.json"))
+
+
+@pytest.mark.parametrize("content", ["", '{"task": "poetry", "text": "x"}', '{"question": "How?"}'])
+def test_data_without_labels_is_refused(bench, tmp_path, content):
+    """Empty files, unknown tasks and missing answers are one sentence that names the file."""
+    file = tmp_path / "bad.jsonl"
+    file.write_text(content)
+    with pytest.raises(DataError, match=r"bad\.jsonl"):
+        run(_job(bench, bench / "library", data=(file,)), log=lambda _: None)
