@@ -6,15 +6,22 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from promptfix.datafiles import SIDECAR
 from promptfix.evidence import doubts
 from promptfix.lens import model_sha256
 from promptfix.library import check
 from promptfix.library import load as load_library
+from promptfix.microscope import Microscope
 from promptfix.mining.outcomes import annotate
 from promptfix.mining.run import Job, run
+from promptfix.mining.writing import CHECK_PROMPTS
+from promptfix.network import load_network
+from promptfix.records import Prompt
 from promptfix.rewriting import OPEN
+from promptfix.sae import Sae
 from promptfix.tasks import DataError, load
 from tests.tiny import save_model, save_sae
 
@@ -46,12 +53,26 @@ def bench(tmp_path_factory):
     """A model, an SAE, data, a library without detectors, and a cache of answers."""
     folder = tmp_path_factory.mktemp("mine")
     save_model(folder / "model", max_position_embeddings=1024)
-    save_sae(folder / "sae", hook="model.layers.0")
+    _fit(folder / "model", save_sae(folder / "sae", hook="model.layers.0"))
     rows = list(_rows())
     (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
     _library(folder / "library")
     _lay_answers(folder, rows)
     return folder
+
+
+def _fit(model, sae):
+    """Give a random SAE the decoder that fits the model best, since others are refused."""
+    texts = [Prompt(text=row["question"]) for row in list(_rows())[:60]]
+    texts += [Prompt(text=text) for text in CHECK_PROMPTS]
+    loaded = Sae.load(sae)
+    microscope = Microscope(load_network(model), loaded, "fit")
+    x = torch.cat([residual for _, residual in microscope.residuals(texts)])
+    weights = load_file(sae / "sae_weights.safetensors")
+    weights["W_dec"] = torch.linalg.lstsq(
+        loaded.encode(x), x - weights["b_dec"]
+    ).solution.contiguous()
+    save_file(weights, sae / "sae_weights.safetensors")
 
 
 def _library(folder):
