@@ -43,16 +43,39 @@ class Detection(NamedTuple):
 
 @dataclass(frozen=True)
 class _Units:
-    """Activations gathered by unit: the words of a text, or one unit for all of it."""
+    """Activations gathered by unit: the words of a text, or one unit for all of it.
+
+    One entry for each feature that fires in a unit, in rising order of `keys`.
+    """
 
     spans: Sequence[Span | None]
     """None for the text as a whole."""
-    user: Floats
-    """[units, features]: the largest activation on the user tokens of the unit."""
-    where: dict[tuple[int, int], Span | None]
-    """(unit, feature) -> the token where that was."""
+    keys: Ints
+    """unit * number of features + column."""
+    values: Floats
+    """The largest activation on the user tokens of the unit."""
+    where: Sequence[Span]
+    """The token where that was."""
     readout: Floats
     """[features]."""
+
+    def peak(self, unit: int, column: int) -> tuple[float, Span | None]:
+        """How strong a feature is in a unit, and on which token."""
+        key = unit * len(self.readout) + column
+        at = int(np.searchsorted(self.keys, key))
+        if at == len(self.keys) or self.keys[at] != key:
+            return 0.0, None
+        return float(self.values[at]), self.where[at]
+
+
+class _Seen(NamedTuple):
+    """Activations as columns, one entry each."""
+
+    reading: Reading
+    column: Ints
+    """Index into the features that any rule looks at."""
+    position: Ints
+    value: Floats
 
 
 class _Hit(NamedTuple):
@@ -66,18 +89,45 @@ class _Hit(NamedTuple):
     share: float
 
 
+class _Terms:
+    """Terms that look at the same place, findable by feature."""
+
+    def __init__(self, column: Ints, owner: Ints, factor: Floats, features: int) -> None:
+        order = np.argsort(column, kind="stable")
+        self._owner, self._factor = owner[order], factor[order]
+        self._first: Ints = np.searchsorted(column[order], np.arange(features + 1))
+
+    def live(self, column: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
+        """The terms of features that fire: index into `column`, owner, factor * value."""
+        first, after = self._first[column], self._first[column + 1]
+        source = np.repeat(np.arange(len(column)), after - first)
+        before = np.cumsum(after - first) - (after - first)
+        term = np.arange(len(source)) - before[source] + first[source]
+        return source, self._owner[term], self._factor[term] * values[source]
+
+
+class _Scores(NamedTuple):
+    """The scores of the detectors that have a live term, unit by unit."""
+
+    unit: Ints
+    owner: Ints
+    score: Floats
+
+
 class _Rules:
-    """Detectors that look at the same units. `owner`, `column` ... are by term, in their order."""
+    """Detectors that look at the same units. `size`, `bias` ... are by detector."""
 
     def __init__(self, detectors: Sequence[Detector], features: Ints) -> None:
         parts = [(owner, part) for owner, det in enumerate(detectors) for part in det.parts]
         numbers = np.array([part.feature for _, part in parts], dtype=np.intp)
+        owner: Ints = np.array([owner for owner, _ in parts], dtype=np.intp)
+        column: Ints = np.searchsorted(features, numbers)
+        factor: Floats = np.array([_factor(part) for _, part in parts], dtype=np.float64)
+        user: Bools = np.array([part.at == "user" for _, part in parts], dtype=np.bool_)
         self.detectors = detectors
-        self.owner: Ints = np.array([owner for owner, _ in parts], dtype=np.intp)
-        self.column: Ints = np.searchsorted(features, numbers)
-        self.at_user: Bools = np.array([part.at == "user" for _, part in parts], dtype=np.bool_)
-        self.factor: Floats = np.array([_factor(part) for _, part in parts], dtype=np.float64)
-        self.size: Ints = np.bincount(self.owner, minlength=len(detectors))
+        self._user = _Terms(column[user], owner[user], factor[user], len(features))
+        self._readout = _Terms(column[~user], owner[~user], factor[~user], len(features))
+        self.size: Ints = np.bincount(owner, minlength=len(detectors))
         self.bias: Floats = np.array([_bias(det) for det in detectors], dtype=np.float64)
         self.threshold: Floats = np.array([_threshold(d) for d in detectors], dtype=np.float64)
         self.summed: Bools = np.array(
@@ -86,41 +136,43 @@ class _Rules:
 
     def hits(self, units: _Units, near: int) -> tuple[list[_Hit], list[_Hit]]:
         """All that fires, and the `near` detectors that came closest without firing."""
-        touched, scores = self.scores(units)
-        if not scores.size:
-            return [], []
-        threshold, bias = self.threshold[touched], self.bias[touched]
-        shares = (scores - bias) / (threshold - bias)
+        unit, owner, score = self.scores(units)
+        threshold, bias = self.threshold[owner], self.bias[owner]
+        shares = (score - bias) / (threshold - bias)
+        fires = score >= threshold
 
-        def hit(unit: int, index: int) -> _Hit:
-            score, share = float(scores[unit, index]), float(shares[unit, index])
-            detector = self.detectors[int(touched[index])]
-            return _Hit(detector, units, unit, score, float(threshold[index]), share)
+        def hit(at: int) -> _Hit:
+            detector, line = self.detectors[int(owner[at])], float(threshold[at])
+            return _Hit(detector, units, int(unit[at]), float(score[at]), line, float(shares[at]))
 
-        fires = scores >= threshold
-        quiet = np.flatnonzero(~fires.any(axis=0))
-        best = shares.argmax(axis=0)
-        closest = quiet[np.argsort(-shares.max(axis=0)[quiet], kind="stable")[:near]]
-        return (
-            [hit(int(unit), int(index)) for unit, index in np.argwhere(fires)],
-            [hit(int(best[index]), int(index)) for index in closest],
-        )
+        quiet = np.flatnonzero(~np.isin(owner, owner[fires]))
+        # By falling share; units are in order already, and stay so where shares are alike.
+        falling = quiet[np.argsort(-shares[quiet], kind="stable")]
+        closest: dict[int, int] = {}
+        for at in falling:
+            if len(closest) == near:
+                break
+            closest.setdefault(int(owner[at]), int(at))
+        return [hit(int(at)) for at in np.flatnonzero(fires)], [hit(at) for at in closest.values()]
 
-    def scores(self, units: _Units) -> tuple[Ints, Floats]:
-        """The detectors that have a live term, and their scores: [units, those detectors]."""
-        fires: Bools = np.any(units.user != 0, axis=0)
-        ends: Bools = units.readout != 0
-        live = np.flatnonzero(np.where(self.at_user, fires[self.column], ends[self.column]))
-        touched, owner = np.unique(self.owner[live], return_inverse=True)
-        column = self.column[live]
-        values = np.where(self.at_user[live], units.user[:, column], units.readout[column])
-        values = values * self.factor[live]
-        sums = np.tile(self.bias[touched], (len(values), 1))
-        least = np.full(sums.shape, np.inf)
-        np.add.at(sums.T, owner, values.T)
-        np.minimum.at(least.T, owner, values.T)
-        least[:, np.bincount(owner, minlength=len(touched)) < self.size[touched]] = 0.0
-        return touched, np.where(self.summed[touched], sums, least)
+    def scores(self, units: _Units) -> _Scores:
+        """Score the detectors that have a live term."""
+        width, count = len(units.readout), len(self.detectors)
+        source, owner, value = self._user.live(units.keys % max(width, 1), units.values)
+        key = (units.keys // max(width, 1))[source] * count + owner
+        fires = np.flatnonzero(units.readout)
+        # Rules that look at the read-out have one unit, the whole text.
+        _, ends, more = self._readout.live(fires, units.readout[fires])
+        key, value = np.concatenate([key, ends]), np.concatenate([value, more])
+        if not len(key):
+            return _Scores(key, key, value)
+        order = np.argsort(key, kind="stable")
+        pairs, first = np.unique(key[order], return_index=True)
+        unit, owner = np.divmod(pairs, count)
+        sums = np.add.reduceat(value[order], first) + self.bias[owner]
+        least = np.minimum.reduceat(value[order], first)
+        least[np.diff(first, append=len(order)) < self.size[owner]] = 0.0
+        return _Scores(unit, owner, np.where(self.summed[owner], sums, least))
 
 
 class Ruleset:
@@ -132,13 +184,17 @@ class Ruleset:
         self.features: Ints = np.array(sorted(numbers), dtype=np.intp)
         """The features that any rule looks at, in rising order."""
         self._column = {int(feature): at for at, feature in enumerate(self.features)}
+        # Feature -> column, -1 for those that no rule looks at, as is the one after the last.
+        self._columns: Ints = np.full(max(numbers, default=-1) + 2, -1, dtype=np.intp)
+        self._columns[self.features] = np.arange(len(self.features))
         self._by_word = _Rules([det for det in ordered if det.by_word], self.features)
         self._by_text = _Rules([det for det in ordered if not det.by_word], self.features)
 
     def detect(self, reading: Reading, *, near: int = 3) -> Detection:
         """Match every rule; of those that do not fire, name the `near` that came closest."""
-        fired, missed = self._by_word.hits(self._units(reading, _words(reading)), near)
-        more = self._by_text.hits(self._units(reading, [None]), near)
+        seen = self._seen(reading)
+        fired, missed = self._by_word.hits(self._units(seen, _words(reading)), near)
+        more = self._by_text.hits(self._units(seen, [None]), near)
         fired, missed = fired + more[0], missed + more[1]
         findings = [Finding.model_validate(self._account(hit)) for hit in fired]
         missed.sort(key=lambda hit: (-hit.share, hit.detector.id))
@@ -150,33 +206,56 @@ class Ruleset:
     def score(self, reading: Reading) -> dict[str, float]:
         """The score, by `id@version`, of every detector that looks at the read-out."""
         rules = self._by_text
-        touched, scores = rules.scores(self._units(reading, [None]))
-        known = {int(owner): float(score) for owner, score in zip(touched, scores[0], strict=True)}
+        _, owners, scores = rules.scores(self._units(self._seen(reading), [None]))
+        known = dict(zip(owners.tolist(), scores.tolist(), strict=True))
         return {
             detector.stamp: known.get(owner, _bias(detector))
             for owner, detector in enumerate(rules.detectors)
             if detector.reads_out
         }
 
-    def _units(self, reading: Reading, spans: Sequence[Span | None]) -> _Units:
-        """Gather the activations of a reading by unit."""
-        user = np.zeros((len(spans), len(self.features)))
-        readout = np.zeros(len(self.features))
-        where: dict[tuple[int, int], Span | None] = {}
-        places = {token.position: token.span for token in reading.tokens}
+    def _seen(self, reading: Reading) -> _Seen:
+        """Lay out the activations of the features that any rule looks at."""
+        acts = reading.activations[::-1]  # so that of equals the earliest comes last
+        feature = np.array([act.feature for act in acts], dtype=np.intp)
+        position = np.array([act.position for act in acts], dtype=np.intp)
+        value = np.array([act.value for act in acts], dtype=np.float64)
+        column = self._columns.take(feature, mode="clip")
+        known = np.flatnonzero(column >= 0)
+        return _Seen(reading, column[known], position[known], value[known])
+
+    def _units(self, seen: _Seen, spans: Sequence[Span | None]) -> _Units:
+        """Gather activations by unit."""
+        reading, column, position, value = seen
+        width = len(self.features)
+        readout = np.zeros(width)
+        last = position == reading.readout
+        readout[column[last]] = value[last]
+        unit = self._unit_of(reading, spans)[position]
+        inside = np.flatnonzero(unit >= 0)
+        key, position, value = (
+            unit[inside] * width + column[inside],
+            position[inside],
+            value[inside],
+        )
+        # By key, and of those alike the strongest last, at the earliest token.
+        order = np.lexsort((value, key))
+        final = np.flatnonzero(np.diff(key[order], append=-1))
+        best = order[final]
+        places = {token.position: token.span for token in reading.tokens if token.span}
+        where = [places[at] for at in position[best].tolist()]
+        return _Units(spans, key[best], value[best], where, readout)
+
+    def _unit_of(self, reading: Reading, spans: Sequence[Span | None]) -> Ints:
+        """The unit of each position of the model's input; -1 where there is none."""
+        units = np.full(reading.tokens[-1].position + 1, -1, dtype=np.intp)
         ends = [span.end for span in spans if span is not None]
-        for act in reading.activations:
-            column, place = self._column.get(act.feature), places[act.position]
-            if column is None:
-                continue
-            if place is None:
-                readout[column] = act.value
-                continue
-            unit = bisect_right(ends, place.start)
-            if _overlap(spans, unit, place) and act.value > user[unit, column]:
-                user[unit, column] = act.value
-                where[unit, column] = place
-        return _Units(spans, user, where, readout)
+        for token in reading.tokens:
+            if token.span is not None:
+                unit = bisect_right(ends, token.span.start)
+                if _overlap(spans, unit, token.span):
+                    units[token.position] = unit
+        return units
 
     def _account(self, hit: _Hit) -> dict[str, object]:
         """The fields that findings and near misses share."""
@@ -194,13 +273,16 @@ class Ruleset:
         return NearMiss.model_validate({"lacking": lacking, **self._account(hit)})
 
     def _evidence(self, part: Term | Condition, hit: _Hit) -> Evidence:
-        column, on_words = self._column[part.feature], part.at == "user"
-        values = hit.units.user[hit.unit] if on_words else hit.units.readout
+        column = self._column[part.feature]
+        if part.at == "user":
+            value, span = hit.units.peak(hit.unit, column)
+        else:
+            value, span = float(hit.units.readout[column]), None
         return Evidence(
             feature=part.feature,
             at=part.at,
-            value=float(values[column]),
-            span=hit.units.where.get((hit.unit, column)) if on_words else None,
+            value=value,
+            span=span,
             meaning=hit.detector.readings[str(part.feature)],
         )
 

@@ -3,9 +3,11 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promptfix.detection import Ruleset, detect, verify
-from promptfix.formats import Condition, Status, Term
+from promptfix.formats import Condition, Status, Term, Weighted
 from promptfix.records import Edit, Finding, Prompt, Span
 from promptfix.rewriting import apply
 from promptfix.testing import detector, finding, reading
@@ -159,3 +161,70 @@ def test_a_notes_own_words_do_not_count_in_verification() -> None:
     seen = reading(repair.repaired.text, {"gross": {4: 5.0}})
     (check,) = verify(repair, seen, rules).checks
     assert check.after == 0.0
+
+
+PLACES = st.sampled_from(["user", "readout"])
+LEVELS = st.sampled_from([0.5, 1.0, 2.0, 4.0])
+TERMS = st.lists(
+    st.builds(Term, feature=st.integers(0, 5), weight=st.sampled_from([-1.0, 0.5, 1.0]), at=PLACES),
+    min_size=1,
+    max_size=4,
+)
+CONDITIONS = st.lists(
+    st.builds(Condition, feature=st.integers(0, 5), at=PLACES, at_least=LEVELS),
+    min_size=1,
+    max_size=3,
+)
+FIRING = st.dictionaries(st.integers(0, 7), LEVELS, max_size=4)
+
+
+@given(
+    st.lists(st.tuples(TERMS | CONDITIONS, st.booleans()), max_size=6),
+    st.lists(FIRING, min_size=4, max_size=4),
+    FIRING,
+)
+def test_findings_are_those_of_the_definition(rules, on_words, readout) -> None:
+    """Whatever the rules and activations, scores are what the formats say, unit by unit."""
+    made = [
+        detector(f"d{n}", parts=parts, lexical=lexical) for n, (parts, lexical) in enumerate(rules)
+    ]
+    words = ["one", "two", "three", "four"]
+    seen = reading(" ".join(words), dict(zip(words, on_words, strict=True)), readout)
+    expected = {
+        (rule.stamp, unit): score
+        for rule in made
+        for unit in (words if rule.by_word else [None])
+        if (
+            score := _score(
+                rule, _values(rule, unit, dict(zip(words, on_words, strict=True)), readout)
+            )
+        )
+        is not None
+    }
+    found = {
+        (finding.detector, finding.span and finding.span.of(seen.prompt.text)): finding.score
+        for finding in detect(seen, Ruleset(made)).findings
+    }
+    assert found == pytest.approx(expected)
+
+
+def _values(rule, unit, on_words, readout) -> list[float]:
+    """What each part of a rule sees in a word, or (None) in the whole text."""
+    seen = list(on_words.values()) if unit is None else [on_words[unit]]
+    return [
+        readout.get(part.feature, 0.0)
+        if part.at == "readout"
+        else max(firing.get(part.feature, 0.0) for firing in seen)
+        for part in rule.parts
+    ]
+
+
+def _score(rule, values) -> float | None:
+    """The score of a rule that fires; None if it does not, or all is silent."""
+    if isinstance(rule.rule, Weighted):
+        score = rule.rule.bias + sum(
+            term.weight * value for term, value in zip(rule.parts, values, strict=True)
+        )
+    else:
+        score = min(v / part.at_least for part, v in zip(rule.parts, values, strict=True))
+    return score if score >= 1.0 and any(values) else None
