@@ -15,7 +15,7 @@ from typing import Any
 
 from eval.common import ROOT, data_folder
 from promptfix.formats import Sense
-from promptfix.mini.corpus.mix import for_training
+from promptfix.mini.corpus.worked import for_training
 from promptfix.mini.heldout import stories, unit_words
 from promptfix.slots.lemmas import base
 

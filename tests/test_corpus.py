@@ -12,9 +12,10 @@ from promptfix.mini import heldout, leaks
 from promptfix.mini.corpus import metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.formulas import formula
-from promptfix.mini.corpus.mix import Mixture, asked_phrase, for_training
+from promptfix.mini.corpus.mix import Mixture
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
+from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, retold
 from promptfix.tasks import correct
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,6 +166,7 @@ def test_overlap_counts_number_masked_6_grams():
     [
         ("How many red marbles does Tom have left?", "red marbles"),
         ("How much money did she spend?", "money"),
+        ("How much did she pay for it?", ""),
         ("Who won?", ""),
     ],
 )
@@ -177,3 +179,22 @@ def test_about_half_of_the_worked_items_are_for_training():
     """The split of GSM8K's training items is by hash and even."""
     share = sum(for_training(f"gsm8k-train-{i}") for i in range(2000)) / 2000
     assert 0.45 < share < 0.55
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_real_problem_told_again_is_still_right(seed):
+    """Fresh numbers stand in the question and in the sums alike, and every sum holds."""
+    question = "Sarah had 12 hats. She bought 3 times as many as Tom, who has 9. How many now?"
+    told = retold(Worked(question, ("3*9", "12+27")), Random(seed))
+    steps = [line.split(": ")[-1] for line in told.reply.splitlines()[:-1]]
+    assert all(_evaluated(step) for step in steps)
+    assert told.reply.endswith(f"Answer: {steps[-1].split(' = ')[1]}")
+    times, toms = re.findall(r"\d+", told.question)[1:]
+    assert told.sums[0] == f"{times}*{toms}"
+
+
+def test_a_problem_with_odd_numbers_keeps_them():
+    """Fractions, percentages and years are parts of the wording."""
+    question = "In 1999 a tree grew 2/3 of 9 feet and lost 50% of that. How many feet are left?"
+    worked = Worked(question, ("9*2/3", "6/2"))
+    assert all(retold(worked, Random(seed)) == worked for seed in range(20))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -271,19 +272,23 @@ def train(
     folder: Path,
     data: Path | None,
     *,
+    start: Path | None = None,
     compiled: bool = True,
     log_every: int = 20,
     save_every: int = 300,
 ) -> None:
     """Train into `folder`/model, going on from `folder`/state.safetensors if it is there.
 
-    Raises FloatingPointError when the loss is no longer a number.
+    `start` is a model folder whose tokenizer and weights a new run begins with. Raises
+    FloatingPointError when the loss is no longer a number.
     """
     (folder / "model").mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if not (folder / "model" / "tokenizer.json").exists():
-        _make_tokenizer(recipe, folder, data)
+        _prepare_tokenizer(recipe, folder, data, start)
     model = build_model(recipe).to(device)
+    if start:
+        model.load_state_dict(load_file(start / "model.safetensors"), strict=False)
     optims = optimizers(model, recipe)
     progress = load_state(folder, model, optims)
     loss_of = partial(loss, model, device)
@@ -313,7 +318,11 @@ def train(
     model.to(torch.bfloat16).save_pretrained(folder / "model")
 
 
-def _make_tokenizer(recipe: Recipe, folder: Path, data: Path | None) -> None:
+def _prepare_tokenizer(recipe: Recipe, folder: Path, data: Path | None, start: Path | None) -> None:
+    if start:
+        for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+            shutil.copy(start / file, folder / "model" / file)
+        return
     stream = Mixture(data).stream(recipe.seed + 77)
     count = min(60_000, recipe.tokens // 50 + 2000)
     documents = [f"{d.prompt or ''} {d.reply}" for d in islice(stream, count)]

@@ -1,6 +1,6 @@
 """The schemas' formulas: numbers, letters, `+ - * / %`, `<`, `>` and `pick(2,3,4)`.
 
-Parsed once each. Nothing else can be said in them, so that a table of stories never runs as a
+Nothing else can be said in them, so that a table of stories never runs as a
 program.
 """
 
@@ -29,13 +29,16 @@ _OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {
 }
 
 
-@cache
-def formula(text: str) -> Formula:
+def parse(text: str) -> Formula:
     """Parse a formula. Raises ValueError for anything beyond the little language."""
     try:
         return _built(ast.parse(text, mode="eval").body)
     except SyntaxError as error:
         raise ValueError(f"{text!r} is no formula: {error}") from error
+
+
+formula = cache(parse)
+"""The same for the schemas' own formulas, which come back over and over: each is parsed once."""
 
 
 def _built(node: ast.expr) -> Formula:

@@ -2,13 +2,12 @@
 
 A document is a chat turn (prompt and reply) or plain text (no prompt). Generated documents need
 nothing; the reading texts and the worked GSM8K and OpenStax problems come from the folder
-`PROMPTFIX_DATA` and are left out, with a word in the log, when it is not there. Only the sets that
+`PROMPTFIX_DATA` and are left out when it is not there. Only the sets that
 their licences and DESIGN's table allow are named here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from promptfix.mini.corpus import disguise, metaphor, notes, surface
+from promptfix.mini.corpus import disguise, metaphor, notes, surface, worked
 from promptfix.mini.corpus.draws import number
 
 TEXTS = {
@@ -31,11 +30,8 @@ TEXTS = {
 """Reading text -> how often it is drawn, against the others."""
 WEIGHTS = TEXTS | {"wordnet-glosses": 3}
 MAX_CHARACTERS = 420
-_ASKED = re.compile(
-    r"[Hh]ow (?:many|much) (.{2,40}?) (?:does|did|do|are|is|was|were|will|would|can|could|should"
-    r"|has|have|had|in|on|at|for|to|per|must)\b"
-)
-_SIMPLE_STEP = re.compile(r"\d+[-+*/]\d+([-+*/]\d+)?=\d+")
+OPENINGS = "common-voice-sentences"
+_OPENING = re.compile(r"[A-Z][^\d?\n]{15,90}\.")
 
 
 @dataclass(frozen=True)
@@ -51,18 +47,20 @@ class Mixture:
 
     def __init__(self, data: Path | None) -> None:
         self._texts = _read_texts(data) if data else {}
-        self._worked = _read_worked(data) if data else []
+        self._worked = worked.read(data) if data else []
+        self._shortness = [1 / len(one.sums) for one in self._worked]
+        self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
-            _problem: 0.47,
-            _noted: 0.15,
-            _metaphor: 0.11,
-            _disguised: 0.07,
-            _sums: 0.09,
+            _problem: 0.45,
+            _noted: 0.14,
+            _metaphor: 0.08,
+            _disguised: 0.06,
+            _sums: 0.07,
         }
         if self._texts:
-            weights[self._text] = 0.07
+            weights |= {self._text: 0.06, self._opened: 0.05}
         if self._worked:
-            weights[self._real] = 0.04
+            weights[self._real] = 0.09
         self._makers, self._weights = list(weights), list(weights.values())
 
     def stream(self, seed: int) -> Iterator[Document]:
@@ -76,7 +74,15 @@ class Mixture:
         return Document(None, rng.choice(self._texts[name]))
 
     def _real(self, rng: Random) -> Document:
-        return rng.choice(self._worked)
+        """A real problem told again; a short one is drawn as often as all its sums are few."""
+        told = worked.retold(rng.choices(self._worked, self._shortness)[0], rng)
+        return Document(told.question, told.reply)
+
+    def _opened(self, rng: Random) -> Document:
+        """A generated problem after a sentence from the reading texts, which plays no part."""
+        item = surface.problem(rng)
+        opening = rng.choice(self._openings)
+        return Document(f"{opening} {item.text}", item.solution)
 
 
 def _problem(rng: Random) -> Document:
@@ -147,34 +153,3 @@ def _glosses(path: Path) -> Iterator[str]:
         examples = " ".join(f'"{e}"' for e in row.get("examples") or [])
         entry = f"{', '.join(row['words'])} ({row['pos']}): {row['definition']}. {examples}"
         yield entry.strip()[:MAX_CHARACTERS]
-
-
-def for_training(item_id: str) -> bool:
-    """Whether a GSM8K training item belongs to mini's half; the other half is for mining."""
-    return hashlib.sha256(item_id.encode()).digest()[0] % 2 == 0
-
-
-def _read_worked(data: Path) -> list[Document]:
-    file = data / "math" / "gsm8k-train.jsonl"
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    mine = [row for row in rows if for_training(row["id"])]
-    found = (_worked(row["question"], row["solution"], row["answer"]) for row in mine)
-    return [document for document in found if document is not None]
-
-
-def _worked(question: str, solution: str, answer: str) -> Document | None:
-    """A GSM8K item in mini's form; None unless it takes one to four whole-number sums."""
-    sums = re.findall(r"<<([^>]*)>>", solution)
-    simple = 1 <= len(sums) <= 4 and all(_SIMPLE_STEP.fullmatch(s) for s in sums)
-    if not simple or not sums[-1].endswith("=" + answer):
-        return None
-    spaced = "\n".join(re.sub(r"([-+*/=])", r" \1 ", s) for s in sums)
-    phrase = asked_phrase(question)
-    lead = f"{phrase}: " if phrase else ""
-    return Document(question, f"{lead}{spaced}\nAnswer: {answer}")
-
-
-def asked_phrase(question: str) -> str:
-    """The words that name what is asked ("red marbles"); "" unless it is how many or how much."""
-    found = _ASKED.search(question)
-    return found[1] if found else ""

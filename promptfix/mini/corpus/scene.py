@@ -109,21 +109,27 @@ def _people(rng: Random) -> dict[str, tuple[str, str]]:
 
 
 def _noun(rng: Random) -> str:
-    return rng.choice(words.THINGS) if rng.random() < 0.7 else rng.choice(words.rare_nouns())
+    noun = rng.choice(words.THINGS) if rng.random() < 0.7 else rng.choice(words.rare_nouns())
+    return f"{rng.choice(words.THINGS)} {noun}" if rng.random() < 0.1 else noun
 
 
 def _things(rng: Random) -> dict[str, str]:
-    """X, Y, Z and W: often one noun under several adjectives, so that the adjective is read."""
+    """X, Y, Z and W: often one noun under several adjectives, so that the adjective is read.
+
+    Or one measure of several things: pages of homework, pages of notes.
+    """
     out: dict[str, str] = {}
-    head = _noun(rng)
-    kinds = rng.sample(words.ADJECTIVES, 4)
-    shared = rng.random() < 0.3
+    measured = rng.random() < 0.08
+    head = rng.choice(words.MEASURES) if measured else _noun(rng)
+    kinds, contents = rng.sample(words.ADJECTIVES, 4), rng.sample(words.CONTENTS, 4)
+    shared = rng.random() < (0.6 if measured else 0.3)
     adjective = rng.random() < 0.15
-    for slot, kind in zip("XYZW", kinds, strict=True):
+    for slot, kind, content in zip("XYZW", kinds, contents, strict=True):
         noun = head if shared and slot != "W" else _noun(rng)
-        before = f"{kind} " if shared or adjective else ""
-        out[slot] = before + words.plural(noun)
-        out[slot + "1"] = before + noun
+        before = f"{kind} " if (shared and not measured) or adjective else ""
+        behind = f" of {content}" if measured and noun == head else ""
+        out[slot] = before + words.plural(noun) + behind
+        out[slot + "1"] = before + noun + behind
     return out | {"XY": words.plural(head), "Xadj": kinds[0], "Yadj": kinds[1]}
 
 

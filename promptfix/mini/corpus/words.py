@@ -62,6 +62,8 @@ foreign wild tame young fast slow empty full sharp smooth rough chocolate vanill
 toy baby summer winter holiday school garden Sunday birthday racing science history math""".split()
 
 MATERIALS = "water milk juice oil paint sand soil flour sugar rice salt coffee tea honey syrup gasoline soup lemonade cream wheat corn coal gravel cement wool cotton string ribbon rope wire cloth paper wood hay grain butter cheese meat".split()
+MEASURES = "page piece box bag bottle cup can pack jar slice bowl stack pile bunch pair set bucket roll loaf bar case".split()
+CONTENTS = "homework|reading homework|math homework|science homework|candy|cake|pizza|paper|bread|soda|water|juice|rice|flour|sugar|popcorn|clay|ribbon|wood|nails|crayons|pencils|chips|cookies|toys|clothes|books|notes|music|apple juice|orange soda|white chalk|sea shells|chocolate|cheese|soap|string|cloth|seeds|flowers|old coins|baseball cards".split("|")
 CONTAINERS = "box bag basket jar crate carton packet pack sack bin bucket tray drawer case chest barrel shelf tin tub bowl cage tank album envelope folder row pile stack group team table truck wagon van bus room class page pot plate".split()
 PLACES = "the park|the farm|the zoo|the school|the library|the store|the garden|the market|the beach|the kitchen|the classroom|the museum|the yard|the village|the town|the forest|the lake|the house|the barn|the shop|the parking lot|the theater|the hotel|the hospital|the office|the harbor|the station|the field|the camp|the pool|the gym|the bakery|the restaurant|the playground".split("|")
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
