@@ -1,9 +1,9 @@
 """Clarifying notes inside training prompts, so that the model learns what a note is.
 
-The kinds here are the *trained* ones: what a word is worth, which quantity is not asked for, what
-is asked, a list of the quantities, an idle remark. Their wordings share no run of eight words with
-any annotation that ships; the other kinds of shipped annotation never occur here (MODEL_CARD.md,
-"held out").
+The kinds here are the *trained* ones: what a word is worth, which quantities count and which do
+not, what is asked, a list of the quantities, an idle remark. Their wordings share no run of eight
+words with any annotation that ships; the other kinds of shipped annotation never occur here
+(MODEL_CARD.md, "held out").
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ _QUESTIONS = [
     "The thing to find out: {p}.",
     "It is about the {p}.",
 ]
+_ABOUT = ["It is about the {p}.", "The thing to find out: {p}.", "Asking for the {p}, that is."]
+_COUNTING = ["What counts: {x}.", "You only need {x}.", "It all turns on {x}.", "Of use: {x}."]
 _LISTINGS = ["The story tells of {x}.", "In short: {x}.", "Count them: {x}."]
 _DEFINITIONS = [
     "by {n} we mean {v} {t}.",
@@ -119,17 +121,33 @@ def annotated(rng: Random) -> tuple[str, Problem]:
 
     Returns the text with the notes, and the problem.
     """
-    if rng.random() < 0.45:
+    if rng.random() < 0.42:
         return unit_word(rng)
     item = problem(rng, distract=0.6)
+    thing = _asked_thing(item)
+    if thing and rng.random() < 0.4:
+        return _elliptic(item, thing, rng), item
     text = place(item.text, _remark(item, rng), rng)
     return (place(text, rng.choice(_IDLE), rng) if rng.random() < 0.1 else text), item
+
+
+def _asked_thing(item: Problem) -> str | None:
+    """Which of several counted things a "how many" asks for."""
+    things = {thing for _, thing in item.quantities}
+    asked = [thing for thing in things if f"ow many {thing} " in item.question]
+    return asked[0] if len(things) > 1 and len(asked) == 1 else None
+
+
+def _elliptic(item: Problem, thing: str, rng: Random) -> str:
+    """The problem without the word for what is asked, which only a note tells."""
+    text = item.text.replace(f"ow many {thing} ", "ow many ")
+    return place(text, rng.choice(_ABOUT).format(p=thing), rng)
 
 
 def _remark(item: Problem, rng: Random) -> str:
     makers = [_idle, _question]
     if item.unasked:
-        makers += [_unasked] * 3
+        makers += [_unasked, _counting] * 2
     if len(item.quantities) > 1:
         makers += [_listing] * 2
     return rng.choice(makers)(item, rng)
@@ -153,6 +171,13 @@ def _unasked(item: Problem, rng: Random) -> str:
         f"nothing depends on {what}",
     )
     return spin(f"({'|'.join(wordings)}).", rng)
+
+
+def _counting(item: Problem, rng: Random) -> str:
+    used = [
+        f"{value} {thing}" for value, thing in item.quantities if (value, thing) not in item.unasked
+    ]
+    return rng.choice(_COUNTING).format(x=" and ".join(used)) if used else _question(item, rng)
 
 
 def _listing(item: Problem, rng: Random) -> str:
