@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
+from promptfix.mini.corpus.crossed import CROSSED
 from promptfix.mini.corpus.schemas import ALL_SCHEMAS, Schema
 from promptfix.mini.corpus.stories_1 import STORIES_1
 from promptfix.mini.corpus.stories_2 import STORIES_2
@@ -25,9 +26,10 @@ def held_out(schema: Schema) -> bool:
 
 def _training() -> tuple[Schema, ...]:
     stories = [s for s in STORIES if not held_out(s)]
-    abstract, concrete = sum(s.weight for s in ALL_SCHEMAS), sum(s.weight for s in stories)
+    schemas = (*ALL_SCHEMAS, *CROSSED)
+    abstract, concrete = sum(s.weight for s in schemas), sum(s.weight for s in stories)
     scale = STORY_SHARE / (1 - STORY_SHARE) * abstract / concrete
-    return (*ALL_SCHEMAS, *(replace(s, weight=s.weight * scale) for s in stories))
+    return (*schemas, *(replace(s, weight=s.weight * scale) for s in stories))
 
 
 TRAINING: tuple[Schema, ...] = _training()
