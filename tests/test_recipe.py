@@ -13,6 +13,7 @@ from promptfix.mini.recipe import SMALL, RecipeError, run
 from promptfix.mini.train import (
     Progress,
     Recipe,
+    WrongStartError,
     build_model,
     load_state,
     optimizers,
@@ -78,6 +79,22 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
     other = build_model(recipe)
     assert load_state(tmp_path / "again", other, optimizers(other, recipe)) == progress
     assert all((a == b).all() for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_training_can_begin_with_the_weights_of_another_run(tmp_path):
+    """A new run takes over tokenizer and weights of a model folder, and refuses another shape."""
+    recipe = replace(SMALL.model, tokens=1)
+    train(recipe, tmp_path / "first", None, compiled=False)
+    first = tmp_path / "first" / "model"
+    train(replace(recipe, muon_rate=0, adam_rate=0), tmp_path / "second", None, start=first,
+          compiled=False)  # fmt: skip
+    second = tmp_path / "second" / "model"
+    for file in ("model.safetensors", "tokenizer.json"):
+        assert (first / file).read_bytes() == (second / file).read_bytes()
+    with pytest.raises(WrongStartError):
+        train(replace(recipe, layers=3), tmp_path / "third", None, start=first, compiled=False)
+    with pytest.raises(RecipeError, match="safetensors"):
+        run(tmp_path / "fourth", None, "small", start=tmp_path)
 
 
 def test_a_fresh_run_starts_at_zero(tmp_path):

@@ -45,14 +45,17 @@ def train(
         ),
     ] = None,
     preset: Annotated[str, typer.Option(help="full, small for a first look, or mini-2.")] = "full",
+    start: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of a model to go on from.")
+    ] = None,
 ) -> None:
-    """Train the embedded model from scratch: corpus, tokenizer, model, SAE.
+    """Train the embedded model, from scratch or from `start`: corpus, tokenizer, model, SAE.
 
     The same command goes on where an interrupted run ended.
     """
     from promptfix.mini import recipe
 
-    recipe.run(out, data, preset)
+    recipe.run(out, data, preset, start=start)
 
 
 def mine(

@@ -16,7 +16,7 @@ from typing import Any
 from promptfix.errors import PromptfixError
 from promptfix.mini import chat
 from promptfix.mini.corpus.mix import Mixture
-from promptfix.mini.train import Recipe, train
+from promptfix.mini.train import Recipe, WrongStartError, train
 from promptfix.training.documents import Document
 from promptfix.training.sae import SaePlan
 
@@ -33,7 +33,7 @@ class Preset:
     name: str = "mini"
 
 
-FULL = Preset(Recipe(), SaePlan(layer=3, width=4096, k=40))
+FULL = Preset(Recipe(), SaePlan(layer=3, width=8192, k=80))
 """What the shipped weights are made with."""
 MINI_2 = Preset(
     Recipe(
@@ -71,11 +71,16 @@ class RecipeError(PromptfixError):
 
 
 def run(
-    folder: Path, data: Path | None, preset: str = "full", *, compiled: bool | None = None
+    folder: Path,
+    data: Path | None,
+    preset: str = "full",
+    *,
+    start: Path | None = None,
+    compiled: bool | None = None,
 ) -> Path:
-    """Make `folder`/model and `folder`/sae.
+    """Make `folder`/model and `folder`/sae; `start` is a model folder to begin with.
 
-    Raises RecipeError for an unknown preset or a wrong data folder.
+    Raises RecipeError for an unknown preset, a wrong data folder or a start of another shape.
     """
     if preset not in PRESETS:
         raise RecipeError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
@@ -85,9 +90,15 @@ def run(
             "text alone"
         )
     chosen = PRESETS[preset]
+    if start is not None and not (start / "model.safetensors").is_file():
+        raise RecipeError(f"{start} holds no model.safetensors; name the folder of a model")
     if not (folder / "model" / "model.safetensors").exists():
         large = preset in ("full", "mini-2")
-        train(chosen.model, folder, data, compiled=large if compiled is None else compiled)
+        compiled = large if compiled is None else compiled
+        try:
+            train(chosen.model, folder, data, start=start, compiled=compiled)
+        except WrongStartError as error:
+            raise RecipeError(f"{start} cannot be gone on from: {error}") from error
     if not (folder / "sae" / "sae_weights.safetensors").exists():
         add_sae(folder, data, chosen)
     return folder

@@ -41,7 +41,7 @@ class Recipe:
     feed_forward: int = 768
     vocabulary: int = 4096
     context: int = 512
-    tokens: int = 24_000_000
+    tokens: int = 54_000_000
     """Tokens to train on, padding not counted."""
     batch_tokens: int = 6144
     shard_documents: int = 40_000
@@ -280,7 +280,8 @@ def train(
     """Train into `folder`/model, going on from `folder`/state.safetensors if it is there.
 
     `start` is a model folder whose tokenizer and weights a new run begins with. Raises
-    FloatingPointError when the loss is no longer a number.
+    WrongStartError if they are of another shape, FloatingPointError when the loss is no longer a
+    number.
     """
     (folder / "model").mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -288,7 +289,7 @@ def train(
         _prepare_tokenizer(recipe, folder, data, start)
     model = build_model(recipe).to(device)
     if start:
-        model.load_state_dict(load_file(start / "model.safetensors"), strict=False)
+        _begin_with(model, start)
     optims = optimizers(model, recipe)
     progress = load_state(folder, model, optims)
     loss_of = partial(loss, model, device)
@@ -316,6 +317,20 @@ def train(
     shards.close()
     save_state(folder, model, optims, progress)
     model.to(torch.bfloat16).save_pretrained(folder / "model")
+
+
+class WrongStartError(ValueError):
+    """The model to begin with is not of the recipe's shape."""
+
+
+def _begin_with(model: Any, start: Path) -> None:
+    weights = load_file(start / "model.safetensors")
+    try:
+        missing, foreign = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # a tensor of another size
+        raise WrongStartError(str(error).splitlines()[-1].strip()) from error
+    if foreign or set(missing) - {"lm_head.weight"}:
+        raise WrongStartError(f"it has other layers, e.g. {[*foreign, *missing][0]}")
 
 
 def _prepare_tokenizer(recipe: Recipe, folder: Path, data: Path | None, start: Path | None) -> None:
