@@ -36,6 +36,22 @@ class Turn:
         """The turn as one text. Raises PromptError if it cannot be read."""
         return Prompt(text=JOIN.join(self.texts), system=self.system)
 
+    def edited(self, repair: Repair) -> tuple[str, ...]:
+        """The texts with the edits of a repair in them. Raises PromptError if it is another's."""
+        if self.prompt.text != repair.original.text:
+            raise PromptError("the repair is not one of this request")
+        return tuple(self._with_edits(repair.edits))
+
+    def _with_edits(self, edits: Sequence[Edit]) -> Iterator[str]:
+        start = 0  # `at` counts through the joined texts
+        for text in self.texts:
+            end = start + len(text)
+            new = text
+            for edit in reversed([edit for edit in edits if start <= edit.at <= end]):
+                new = new[: edit.at - start] + edit.text + new[edit.at - start :]
+            yield new
+            start = end + len(JOIN)
+
 
 def last_turn(body: object) -> Turn | None:
     """Find what may be edited in a decoded request; None if nothing may or there is no text.
@@ -64,9 +80,9 @@ def edited(raw: bytes, repair: Repair) -> bytes:
     """
     body = raw.decode()
     turn = last_turn(_locate(body))
-    if turn is None or turn.prompt.text != repair.original.text:
-        raise PromptError("the repair is not one of this request")
-    places = zip(turn.texts, _with_edits(turn.texts, repair.edits), strict=True)
+    if turn is None:
+        raise PromptError("nothing of this request may be edited")
+    places = zip(turn.texts, turn.edited(repair), strict=True)
     for old, new in reversed([(old, new) for old, new in places if old != new]):
         assert isinstance(old, _Located)
         body = body[: old.start] + json.dumps(new) + body[old.end :]
@@ -119,18 +135,6 @@ def _readable(turn: Turn) -> bool:
         return bool(turn.prompt)
     except PromptError:
         return False
-
-
-def _with_edits(texts: Sequence[str], edits: Sequence[Edit]) -> Iterator[str]:
-    """The texts with the edits in them; `at` counts through the joined texts."""
-    start = 0
-    for text in texts:
-        end = start + len(text)
-        new = text
-        for edit in reversed([edit for edit in edits if start <= edit.at <= end]):
-            new = new[: edit.at - start] + edit.text + new[edit.at - start :]
-        yield new
-        start = end + len(JOIN)
 
 
 class _Located(str):

@@ -180,6 +180,12 @@ class Pipeline:
         # The one look upwards, for convenience: by name, since no import may run that way.
         return import_module("promptfix.assembly").load(**settings)
 
+    @property
+    def reads(self) -> str:
+        """The name of the model that the microscope is on, as its lens says it."""
+        lens = self.library.lenses.get(self.microscope.lens)
+        return lens.model if lens else self.microscope.lens
+
     @cached_property
     def rules(self) -> Ruleset:
         """The detectors of the microscope's lens."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 import promptfix
 from promptfix.client import InProcess, Transport
+from promptfix.errors import PromptfixWarning
 from promptfix.formats import Term
 from promptfix.library import load
 from promptfix.pipeline import Pipeline
@@ -132,7 +133,7 @@ def client(upstream, pipeline):
 
 
 def says(text):
-    return {"model": "m", "messages": [{"role": "user", "content": text}]}
+    return {"model": "fake", "messages": [{"role": "user", "content": text}]}
 
 
 CALLS = {
@@ -142,14 +143,14 @@ CALLS = {
     "stream=True": lambda c: c.chat.completions.create(**says(GROSS), stream=True),
     "with_options": lambda c: c.with_options(timeout=9).chat.completions.create(**says(GROSS)),
     "tools": lambda c: c.chat.completions.create(**says(GROSS), tools=TOOLS),
-    "responses": lambda c: c.responses.create(model="m", input=GROSS),
-    "responses parsed": lambda c: c.responses.parse(model="m", input=GROSS, text_format=Sum),
-    "responses stream=True": lambda c: c.responses.create(model="m", input=GROSS, stream=True),
+    "responses": lambda c: c.responses.create(model="fake", input=GROSS),
+    "responses parsed": lambda c: c.responses.parse(model="fake", input=GROSS, text_format=Sum),
+    "responses stream=True": lambda c: c.responses.create(model="fake", input=GROSS, stream=True),
     "beta": lambda c: c.beta.chat.completions.parse(**says(GROSS), response_format=Sum),
 }
 STREAMS = {
     "stream": lambda c: c.chat.completions.stream(**says(GROSS)),
-    "responses stream": lambda c: c.responses.stream(model="m", input=GROSS),
+    "responses stream": lambda c: c.responses.stream(model="fake", input=GROSS),
     "streamed raw": lambda c: c.chat.completions.with_streaming_response.create(**says(GROSS)),
 }
 
@@ -231,7 +232,7 @@ def test_types_are_kept(upstream, pipeline):
         assert type(promptfix.wrap(client, pipeline=pipeline)) is type(client)
     made = promptfix.wrap(azure, pipeline=pipeline).chat.completions.create(**says(GROSS))
     assert promptfix.trace_of(made).action == "detected"
-    assert upstream.requests[-1].url.path.startswith("/openai/deployments/m/")
+    assert upstream.requests[-1].url.path.startswith("/openai/deployments/fake/")
 
 
 @pytest.mark.parametrize(
@@ -258,6 +259,15 @@ def test_detect_is_the_default(upstream, pipeline):
     assert promptfix.trace_of(made).findings[0].detector == "unit@1"
 
 
+def test_another_model_is_only_looked_at_for(client, upstream):
+    """Repairs are for models they were measured on; a wish for more is answered by a warning."""
+    with pytest.warns(PromptfixWarning, match="'big'"):
+        made = client.chat.completions.create(**says(GROSS) | {"model": "big"})
+    trace = promptfix.trace_of(made)
+    assert (trace.action, trace.answers) == ("detected", "big")
+    assert sent(upstream.body) == GROSS
+
+
 def test_only_the_last_user_turn_is_edited(client, upstream, microscope):
     """Nothing else of a conversation, and nothing once a tool was called."""
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -265,26 +275,26 @@ def test_only_the_last_user_turn_is_edited(client, upstream, microscope):
     said = {"role": "assistant", "content": "144 gross"}
     parts = [{"type": "text", "text": GROSS}, {"type": "image_url", "image_url": {"url": "u"}}]
     messages = [*before, said, {"role": "user", "content": parts}]
-    client.chat.completions.create(model="m", messages=messages)
+    client.chat.completions.create(model="fake", messages=messages)
     assert upstream.body["messages"][:3] == messages[:3]
     assert upstream.body["messages"][3]["content"] == [{"type": "text", "text": NOTED}, parts[1]]
     looks = len(microscope.looked_at)
     tool = {"role": "tool", "tool_call_id": "1", "content": "gross"}
     messages = [*before, {"role": "assistant", "tool_calls": [call]}, tool]
-    made = client.chat.completions.create(model="m", messages=messages)
+    made = client.chat.completions.create(model="fake", messages=messages)
     assert upstream.body["messages"] == messages
     assert promptfix.trace_of(made) is None
-    raw = client.chat.completions.with_raw_response.create(model="m", messages=messages)
+    raw = client.chat.completions.with_raw_response.create(model="fake", messages=messages)
     assert raw.headers["x-promptfix-action"] == "skipped"
     assert len(microscope.looked_at) == looks
 
 
 def test_other_calls_pass(client, upstream):
     """What is no conversation is sent as it is and gets no headers."""
-    raw = client.embeddings.with_raw_response.create(model="m", input=GROSS)
+    raw = client.embeddings.with_raw_response.create(model="fake", input=GROSS)
     assert upstream.body["input"] == GROSS
     assert not [name for name in raw.headers if "promptfix" in name]
-    client.completions.create(model="m", prompt=GROSS)
+    client.completions.create(model="fake", prompt=GROSS)
     assert upstream.body["prompt"] == GROSS
 
 

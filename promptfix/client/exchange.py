@@ -38,6 +38,8 @@ class Question:
 
     prompt: Prompt
     mode: Mode
+    model: str = ""
+    """The model that will answer."""
     max_annotations: int | None = None
 
 
@@ -69,7 +71,9 @@ class Exchange:
         turn, chosen = last_turn(body), wishes.mode or mode
         if turn is None or chosen == "off":
             return made
-        return replace(made, question=Question(turn.prompt, chosen, wishes.max_annotations))
+        model = str(body.get("model") or "")
+        question = Question(turn.prompt, chosen, model, wishes.max_annotations)
+        return replace(made, question=question)
 
     def mended(self, trace: Trace) -> Self:
         """Put the repaired turn into the request, or leave it as it came."""

@@ -1,17 +1,18 @@
 """Who looks at the prompts of a wrapped client: this process, or a service that runs elsewhere."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import anyio.to_thread
 import httpx2
 
 from promptfix.client.exchange import Question
-from promptfix.errors import MicroscopeError
-from promptfix.pipeline import Pipeline
+from promptfix.errors import MicroscopeError, PromptfixWarning
+from promptfix.pipeline import Pipeline, Policy
 from promptfix.records import Trace
 
 
@@ -57,11 +58,33 @@ class InProcess:
         return await anyio.to_thread.run_sync(self.look, question, abandon_on_cancel=True)
 
     def _repair(self, question: Question) -> Trace:
-        policy = replace(self.pipeline.policy, on_too_long="pass-through")
-        if question.max_annotations is not None:
-            policy = replace(policy, max_annotations=question.max_annotations)
-        pipeline = replace(self.pipeline, policy=policy)
-        return pipeline.repair(question.prompt, mode=question.mode)
+        policy = self._policy(question)
+        if question.mode == "repair" and policy.answers not in self._measured:
+            message = (
+                f"no detector was calibrated on the answers of {policy.answers!r}, so its prompts "
+                "are looked at and not edited; calibrate with `promptfix mine --answers-from`"
+            )
+            warnings.warn(PromptfixWarning(message), stacklevel=2)
+        return self._under(policy).repair(question.prompt, mode=question.mode)
+
+    def _policy(self, question: Question) -> Policy:
+        own, most = self.pipeline.policy, question.max_annotations
+        other = question.model if question.model != self.pipeline.reads else None
+        return replace(
+            own,
+            on_too_long="pass-through",
+            answers=own.answers or other,
+            max_annotations=own.max_annotations if most is None else min(most, own.max_annotations),
+        )
+
+    @cached_property
+    def _measured(self) -> frozenset[str | None]:
+        return self.pipeline.library.calibrated | {None}
+
+    @cached_property
+    def _under(self) -> Callable[[Policy], Pipeline]:
+        # Building the rules takes longer than applying them.
+        return lru_cache(maxsize=64)(lambda policy: replace(self.pipeline, policy=policy))
 
 
 @dataclass(frozen=True)
@@ -99,12 +122,27 @@ class Remote:
         }
 
 
-def _asked(question: Question) -> dict[str, str | None]:
-    prompt = question.prompt
-    return {"prompt": prompt.text, "system": prompt.system, "mode": question.mode}
+def _asked(question: Question) -> dict[str, Any]:
+    return {
+        "prompt": question.prompt.text,
+        "system": question.prompt.system,
+        "mode": question.mode,
+        "model": question.model,
+        "max_annotations": question.max_annotations,
+    }
 
 
 def _trace(response: httpx2.Response) -> Trace:
     if not response.is_success:
-        raise MicroscopeError(f"promptfix's service answered {response.status_code}")
+        raise MicroscopeError(
+            f"promptfix's service answered {response.status_code}: {_why(response)}"
+        )
     return Trace.model_validate_json(response.content, extra="ignore")  # it may be newer
+
+
+def _why(response: httpx2.Response) -> str:
+    """What an error of the service says, if it is one of ours."""
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return "that is all it says"

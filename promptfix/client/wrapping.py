@@ -31,9 +31,11 @@ def wrap(
     the settings.
 
     The default mode is `detect`, which edits nothing: what one model misreads, the model that
-    answers may read well. Say `repair` where the detectors were measured on the answers of that
-    model. A request may say otherwise, with the header `x-promptfix-mode` or the body field
-    `promptfix` (`{"mode": ..., "max_annotations": ..., "trace": ...}`), which stay here.
+    answers may read well. With `repair`, prompts are edited where that was measured: for the model
+    that is read, by its name in the lens, and for models on whose answers detectors were calibrated
+    (`promptfix mine --answers-from`). A request may say otherwise, with the header
+    `x-promptfix-mode` or the body field `promptfix` (`{"mode": ..., "max_annotations": ...,
+    "trace": ...}`), which stay here.
 
     Looking may take `deadline` seconds; if it takes longer or fails, the request goes on as it
     came, unless `on_failure` is `error`.

@@ -23,7 +23,7 @@ from promptfix.service.relaying import Relay
 from promptfix.service.requests import request_id
 from promptfix.service.routes import ROUTES
 from promptfix.service.settings import ServiceSettings
-from promptfix.service.state import Backend, Service, model_name
+from promptfix.service.state import Backend, Service
 from promptfix.service.upstream import Upstream
 from promptfix.service.watch import Figures, Watch
 from promptfix.service.worker import Worker
@@ -78,7 +78,7 @@ def _service(pipeline: Pipeline, settings: ServiceSettings) -> Service:
     if settings.upstream:
         backend = Relay(reader, Upstream(settings), settings, watch)
     else:
-        backend = Local(reader, speaker, settings, watch, model_name(pipeline))
+        backend = Local(reader, speaker, settings, watch, pipeline.reads)
     spare = Worker("promptfix-spare")
     return Service(settings, pipeline, speaker, reader, backend, gate, watch, spare)
 

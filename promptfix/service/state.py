@@ -53,7 +53,7 @@ class Service:
     @property
     def model(self) -> str:
         """The name of the loaded model, as the lens says it."""
-        return model_name(self.pipeline)
+        return self.pipeline.reads
 
     async def close(self) -> None:
         """Stop reading and answering, and keep the traces that are left."""
@@ -62,9 +62,3 @@ class Service:
         await self.backend.close()
         if self.watch.store:
             self.watch.store.close()
-
-
-def model_name(pipeline: Pipeline) -> str:
-    """Name the loaded model, as the lens does."""
-    lens = pipeline.library.lenses.get(pipeline.microscope.lens)
-    return lens.model if lens else pipeline.microscope.lens

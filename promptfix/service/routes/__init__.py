@@ -3,7 +3,15 @@
 from litestar import Router
 
 from promptfix.service.keys import keyed
-from promptfix.service.routes import answers, detectors, health, models, prompts, traces
+from promptfix.service.routes import (
+    answers,
+    detectors,
+    health,
+    litellm,
+    models,
+    prompts,
+    traces,
+)
 
 ROUTES = [
     Router(
@@ -17,5 +25,6 @@ ROUTES = [
         ],
         guards=[keyed],
     ),
+    Router("/beta", route_handlers=litellm.ROUTES, guards=[keyed]),
     *health.ROUTES,
 ]
