@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -198,7 +199,8 @@ class Store:
         self._since += len(rows)
         if self._since >= PRUNE_EVERY:
             self._since = 0
-            self._thread.submit(self._prune)
+            with suppress(RuntimeError):  # closed meanwhile
+                self._thread.submit(self._prune)
 
     def _row(self, row: Json) -> Json:
         trace: Trace = row["trace"]

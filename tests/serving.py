@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx2
@@ -48,6 +49,7 @@ class Model(FakeModel):
             self.wait()
 
 
+@cache
 def library_of(*detectors: object) -> Library:
     """The library's own annotations, with these detectors of the fake lens."""
     return with_detectors(load(ROOT / "detectors", ROOT / "annotations"), *(detectors or (UNIT,)))

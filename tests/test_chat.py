@@ -4,7 +4,7 @@ import pytest
 
 from promptfix.chat import check_template, encode, encode_ids
 from promptfix.errors import MicroscopeError, PromptError
-from promptfix.records import Prompt
+from promptfix.records import Message, Prompt
 from tests.tiny import NO_SYSTEM, STRIPPING, TEMPLATE, tokenizer
 
 WORDS = tokenizer()
@@ -122,3 +122,22 @@ def test_a_template_that_fails_is_the_models_fault(template):
     with pytest.raises(MicroscopeError, match=r"chat template fails.*restore"):
         check_template(tokenizer(template))
     check_template(tokenizer(NO_SYSTEM + TEMPLATE))
+
+
+def test_earlier_turns_go_before_the_last():
+    """As the template writes them; only the last turn's words are the user's."""
+    history = (Message(role="user", text="Tom <words>"), Message(role="assistant", text="apples"))
+    prompt = Prompt(text="apples", system="Be brief.", history=history)
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Tom <words>"},
+        {"role": "assistant", "content": "apples"},
+        {"role": "user", "content": "apples"},
+    ]
+    expected = WORDS.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+    chat = encode(WORDS, prompt)
+    assert list(chat.ids) == expected
+    assert covered(prompt, chat) == "apples"
+    assert encode_ids(tokenizer(None), prompt) == tuple(
+        tokenizer(None)("Be brief.\n\nTom <words>\n\napples\n\napples")["input_ids"]
+    )

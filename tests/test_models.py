@@ -179,3 +179,44 @@ def test_a_sliding_window_is_no_obstacle(tmp_path_factory, window):
         plain = generate(model, text)[0]
         for prefill in (first, second):
             assert model.answer(Prompt(text=text), prefill, SHORT).text == plain
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_stream_is_the_answer(model, text):
+    """Piece by piece, with the likelihood of each token and of the likeliest at its place."""
+    sampling = Sampling(max_tokens=16, logprobs=2)
+    pieces = list(model.stream(Prompt(text=text), None, sampling))
+    answer = model.answer(Prompt(text=text), sampling=SHORT)
+    assert "".join(piece.text for piece in pieces) == answer.text
+    assert (pieces[-1].finish, pieces[-1].tokens) == (
+        answer.finish_reason,
+        answer.completion_tokens,
+    )
+    for piece in pieces:
+        best, second = piece.score.top
+        assert (piece.score.text, piece.score.logprob) == (best.text, best.logprob)
+        assert best.logprob >= second.logprob
+
+
+def test_the_scores_of_a_prompt_are_those_of_writing_it(model):
+    """What the model wrote greedily scores the same when it is read."""
+    network = model.network
+    ids = model.encode("Tom has 12 apples")
+    pieces = list(model.stream(ids, None, Sampling(max_tokens=6, logprobs=1)))
+    written = torch.tensor([piece.score.logprob for piece in pieces])
+    with torch.inference_mode():
+        tokens = list(ids)
+        while len(tokens) < len(ids) + len(pieces):
+            tokens.append(int(network.predict(tokens)[-1].argmax()))
+    read = model.score(tuple(tokens), 1)
+    assert read[0].logprob is None
+    assert torch.allclose(torch.tensor([s.logprob for s in read[len(ids) :]]), written, atol=1e-4)
+    assert "".join(score.text for score in read[: len(ids)]) == "Tom has 12 apples"
+
+
+def test_raw_text_gets_no_template(model):
+    """Text and token ids are gone on from as they are."""
+    tokenizer = model.network.tokenizer
+    assert model.encode("Tom has") == tuple(tokenizer("Tom has")["input_ids"])
+    assert model.encode((5, 6)) == (5, 6)
+    assert model.encode(Prompt(text="Tom has")) == tuple(ids_of(model, "Tom has"))

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 
 import httpx2
 import openai
@@ -41,7 +42,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
 
 def calibrated(answers: str = "big") -> Library:
     """A library whose detector was measured on the answers of an upstream's model."""
-    library = library_of()
+    library = copy(library_of())
     measured = Measurement(
         detector="unit@1",
         lens="fake",

@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 
 from promptfix.records import Trace
-from promptfix.service.requests import Asked
 
 log = structlog.stdlib.get_logger("promptfix")
 
@@ -16,6 +15,7 @@ def configure() -> None:
     """Write one JSON object a line. For the process that serves; a library never calls this."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.EventRenamer("message"),
@@ -26,12 +26,16 @@ def configure() -> None:
     )
 
 
-def served(path: str, trace: Trace, request_id: str, *, content: bool = False) -> None:
+def begin(request_id: str) -> None:
+    """Name the request in every line from here on."""
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+
+
+def served(path: str, trace: Trace, *, content: bool = False) -> None:
     """Note what came of a request; `content` adds what was asked and answered."""
     log.info(
         "served",
         path=path,
-        request_id=request_id,
         trace_id=trace.id,
         action=trace.action,
         mode=trace.mode,
@@ -46,9 +50,9 @@ def served(path: str, trace: Trace, request_id: str, *, content: bool = False) -
     )
 
 
-def passed(asked: Asked) -> None:
+def passed(path: str) -> None:
     """Note a request in which there was nothing to look at."""
-    log.info("served", path=asked.kind, request_id=asked.id, action="skipped")
+    log.info("served", path=path, action="skipped")
 
 
 def _content(trace: Trace) -> dict[str, Any]:

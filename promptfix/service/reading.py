@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import lru_cache, partial
+from time import perf_counter
 from typing import NamedTuple
 
 from promptfix.errors import MicroscopeError, PromptTooLong
@@ -32,6 +33,12 @@ class Seen(NamedTuple):
         return replies.headers(
             self.trace, stored=bool(kept and kept.done() and not kept.exception())
         )
+
+    def waited(self, whole: float) -> "Seen":
+        """The same, with what looking took beyond its steps: the queue, most of all."""
+        spent = self.trace.seconds
+        seconds = spent | {"wait": max(0.0, whole - sum(spent.values()))}
+        return self._replace(trace=self.trace.model_copy(update={"seconds": seconds}))
 
     def summary(self, wishes: Wishes) -> replies.Json:
         """The same, for its body."""
@@ -66,14 +73,16 @@ class Reader:
         pipeline = self._under(self._policy(wishes, answers))
         if mode == "off":
             return Seen(pipeline.diagnose(prompt, mode=mode).trace)
+        started = perf_counter()
         look = self._worker.run(partial(self._look, pipeline, prompt, mode))
         try:
-            return await asyncio.wait_for(look, self._settings.reading_seconds)
+            seen = await asyncio.wait_for(look, self._settings.reading_seconds)
         except TimeoutError as error:
             late = f"reading took longer than {self._settings.reading_seconds:g} seconds"
             if pipeline.policy.on_failure == "error":
                 raise MicroscopeError(f"{late}; send a shorter prompt, or try again") from error
-            return Seen(pipeline.unread(prompt, mode, late, "error").trace)
+            seen = Seen(pipeline.unread(prompt, mode, late, "error").trace)
+        return seen.waited(perf_counter() - started)
 
     def close(self) -> None:
         """Stop reading."""

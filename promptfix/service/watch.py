@@ -74,13 +74,13 @@ class Watch:
         action = seen.trace.action if seen else "skipped"
         self.figures.requests.labels(asked.kind, action).inc()
         if seen is None:
-            logs.passed(asked)
+            logs.passed(asked.kind)
             return None
         self._count(seen)
         spent = seen.trace.seconds | {"answer": seconds}
         trace = seen.trace.model_copy(update={"answer": answer, "seconds": spent})
         self._keep(asked, trace)
-        logs.served(asked.kind, trace, asked.id, content=self.settings.log_content)
+        logs.served(asked.kind, trace, content=self.settings.log_content)
         return seen._replace(trace=trace)
 
     def repaired(self, path: str, request_id: str, seen: Seen) -> None:
@@ -90,7 +90,7 @@ class Watch:
         self._count(seen)
         if self.store:
             self.store.put(trace, path=path, request_id=request_id)
-        logs.served(path, trace, request_id, content=self.settings.log_content)
+        logs.served(path, trace, content=self.settings.log_content)
 
     def broken(self, error: Exception) -> None:
         """Note what broke an answer off."""

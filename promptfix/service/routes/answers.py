@@ -5,18 +5,17 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import Response, post
 from litestar.di import NamedDependency
 
 from promptfix.service import requests
 from promptfix.service.failures import Gone
 from promptfix.service.requests import Asked, Kind
+from promptfix.service.routes.named import AnyRequest, begin
 from promptfix.service.spec import ANSWERS, asks
 from promptfix.service.sse import Streamed
 from promptfix.service.state import Service
 from promptfix.service.work import ChatRequest, CompletionRequest, ResponsesRequest
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @post("/chat/completions", status_code=200, operation_class=asks(ChatRequest), responses=ANSWERS)
@@ -38,10 +37,13 @@ async def responses(request: AnyRequest, service: NamedDependency[Service]) -> R
 
 
 async def _answer(kind: Kind, request: AnyRequest, service: Service) -> Response[Any]:
-    headers = dict(request.headers)
-    name = request.scope["state"]["request_id"] = requests.request_id(headers)
-    asked = requests.read(kind, await request.body(), headers, name)
-    return await _unless_gone(request, _let_in(asked, service))
+    name = begin(request)
+    try:
+        asked = requests.read(kind, await request.body(), dict(request.headers), name)
+        return await _unless_gone(request, _let_in(asked, service))
+    except Exception as error:
+        service.watch.broken(error)
+        raise
 
 
 async def _let_in(asked: Asked, service: Service) -> Response[Any]:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from promptfix.service.routes.named import AnyRequest
 from promptfix.service.spec import ERRORS, FOUND
 from promptfix.service.state import Service
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @get("/models", responses=FOUND | ERRORS)

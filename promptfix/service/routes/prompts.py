@@ -1,8 +1,8 @@
 """POST /v1/repair and /v1/tokenize: what can be said about a prompt without answering it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, post
+from litestar import Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from promptfix.records import Message, Mode, Prompt, Record, Trace
 from promptfix.service import replies, requests
 from promptfix.service.requests import Wishes
+from promptfix.service.routes.named import AnyRequest, begin
 from promptfix.service.spec import ERRORS
 from promptfix.service.state import Service
 from promptfix.service.work import Message as Turn
 from promptfix.service.work import conversation
-
-AnyRequest = Request[Any, Any, Any]
 
 
 class RepairRequest(Record):
@@ -60,10 +59,9 @@ async def repair(
     data: JSONBody[RepairRequest], request: AnyRequest, service: NamedDependency[Service]
 ) -> Response[Trace]:
     """Diagnose a prompt and rewrite it, without an answer; the whole trace comes back."""
-    headers = dict(request.headers)
-    name = request.scope["state"]["request_id"] = requests.request_id(headers)
+    name = begin(request)
     wishes = Wishes(mode=data.mode, max_annotations=data.max_annotations)
-    wishes = requests.with_header(wishes, headers)
+    wishes = requests.with_header(wishes, dict(request.headers))
     prompt = Prompt(text=data.prompt, system=data.system, history=data.history)
     answers = (data.model or "") if service.settings.upstream else None
     mode = service.reader.mode(wishes.mode, prompt.text, answers)

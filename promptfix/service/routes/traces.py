@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from litestar import delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from pydantic import Field
 
 from promptfix.records import Action, Record
@@ -28,7 +28,7 @@ class Feedback(Record):
 @get("/promptfix/traces", guards=[operated], responses=ERRORS)
 async def traces(
     service: NamedDependency[Service],
-    limit: FromQuery[Annotated[int, Field(ge=1, le=1000)]] = 50,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50,
     before: FromQuery[str | None] = None,
     action: FromQuery[Action | None] = None,
 ) -> Json:

@@ -1,0 +1,239 @@
+"""Traces are kept, found, forgotten and labelled; nothing acknowledged is ever lost."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from promptfix import store as stores
+from promptfix.errors import SettingsError
+from promptfix.pipeline import Pipeline
+from promptfix.records import Trace
+from promptfix.store import Retention, Store, labelled
+from promptfix.testing import FakeModel
+from tests.serving import CLIENT, GROSS, QUIET, ROOT, chat, error, library_of, post, seeing, serving
+
+
+def made(text: str = GROSS) -> Trace:
+    """A trace."""
+    return Pipeline(seeing(), FakeModel(), library_of()).answer(text)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where traces are kept."""
+    return tmp_path / "state" / "traces.sqlite"
+
+
+@pytest.fixture
+def url(file: Path) -> Iterator[str]:
+    """A service that keeps traces."""
+    with serving(Pipeline(seeing(), FakeModel(), library_of()), traces=file) as address:
+        yield address
+
+
+def test_a_trace_is_kept_without_texts(url: str, file: Path) -> None:
+    """It is there as soon as the answer is; no prompt, note or answer is in the file."""
+    name = post(url, chat(GROSS)).headers["x-promptfix-trace-id"]
+    found = CLIENT.get(f"{url}/v1/promptfix/traces/{name}").json()
+    assert (found["id"], found["action"], found["path"]) == (name, "repaired", "chat/completions")
+    assert found["trace"]["findings"][0]["detector"] == "unit@1"
+    assert found["trace"]["repair"]["edits"][0]["annotation"].startswith("unit-word-")
+    assert found["trace"]["answer"]["completion_tokens"] > 0
+    content = b"".join(path.read_bytes() for path in file.parent.iterdir())
+    assert b"pencils" not in content
+    assert b"144" not in content
+
+
+def test_texts_are_kept_only_if_asked_for(file: Path) -> None:
+    """Then the trace is the very trace."""
+    pipeline = Pipeline(seeing(), FakeModel(), library_of())
+    with serving(pipeline, traces=file, content=True) as url:
+        body = post(url, chat(GROSS, promptfix={"trace": True})).json()["promptfix"]
+        kept = CLIENT.get(f"{url}/v1/promptfix/traces/{body['trace_id']}").json()
+    assert Trace.model_validate(kept["trace"]) == Trace.model_validate(body["trace"])
+
+
+def test_traces_are_listed_and_forgotten(url: str) -> None:
+    """The newest first, a page at a time, of one action if asked."""
+    names = [
+        post(url, chat(text)).headers["x-promptfix-trace-id"] for text in (GROSS, QUIET, QUIET)
+    ]
+    where = f"{url}/v1/promptfix/traces"
+
+    def listed(**query: object) -> list[str]:
+        return [row["id"] for row in CLIENT.get(where, params=query).json()["data"]]
+
+    assert listed() == names[::-1]
+    assert listed(limit=2) == names[:0:-1]
+    assert CLIENT.get(where, params={"limit": 2}).json()["has_more"] is True
+    assert listed(before=names[1]) == names[:1]
+    assert listed(action="repaired") == names[:1]
+    assert CLIENT.delete(f"{where}/{names[0]}").json()["deleted"] is True
+    assert listed() == names[:0:-1]
+    for response in (
+        CLIENT.get(f"{where}/{names[0]}"),
+        CLIENT.delete(f"{where}/{names[0]}"),
+        CLIENT.post(f"{where}/{names[0]}/feedback", json={"correct": True}),
+    ):
+        assert (response.status_code, error(response)["code"]) == (404, "not_found")
+    assert CLIENT.get(where, params={"limit": 0}).status_code == 400
+
+
+def test_feedback_labels_a_trace(file: Path) -> None:
+    """And survives the trace being written again; only traces with texts are of use."""
+    pipeline = Pipeline(seeing(), FakeModel(), library_of())
+    with serving(pipeline, traces=file, content=True) as url:
+        name = post(url, chat(GROSS)).headers["x-promptfix-trace-id"]
+        told = {"correct": False, "expected": "288"}
+        where = f"{url}/v1/promptfix/traces/{name}"
+        assert CLIENT.post(f"{where}/feedback", json=told).json()["correct"] is False
+        assert CLIENT.get(where).json()["expected"] == "288"
+        assert CLIENT.post(f"{where}/feedback", json={"correct": "no"}).status_code == 400
+        post(url, chat(QUIET))
+    (label,) = labelled(file)
+    assert (label.prompt, label.correct, label.expected) == (GROSS, False, "288")
+    assert label.answer.startswith("heard: ")
+
+
+def test_without_a_store_there_are_no_traces() -> None:
+    """The addresses say how to have them; the header says that nothing was kept."""
+    with serving(Pipeline(seeing(), FakeModel(), library_of())) as url:
+        assert "--traces" in error(CLIENT.get(f"{url}/v1/promptfix/traces"))["message"]
+        assert post(url, chat(QUIET)).headers["x-promptfix-trace-stored"] == "false"
+
+
+def test_the_header_says_what_is_on_disk(url: str, file: Path) -> None:
+    """`stored` is only ever said of what another process finds in the file."""
+    with sqlite3.connect(file) as other:
+        for _ in range(30):
+            headers = post(url, chat(QUIET)).headers
+            if headers["x-promptfix-trace-stored"] == "true":
+                asked = "select 1 from traces where id = ?"
+                assert other.execute(asked, [headers["x-promptfix-trace-id"]]).fetchone()
+
+
+def test_old_traces_are_forgotten(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By age, and by size the oldest first; the file does not grow much beyond."""
+    monkeypatch.setattr(stores, "PRUNE_EVERY", 20)
+    store = Store(file, Retention(days=1, size=200_000), content=True)
+    old, new = made(), made()
+    store.put(old).result()
+    with sqlite3.connect(file) as other:
+        other.execute("update traces set created = created - 90000")
+    store.put(new).result()
+    store._thread.submit(store._prune).result()
+    assert store.get(old.id).result() is None
+    assert store.get(new.id).result() is not None
+    many = [made(f"{QUIET} {number} {'x' * 1000}") for number in range(300)]
+    for trace in many:
+        store.put(trace).result()
+    store._thread.submit(store._prune).result()
+    assert store.get(many[0].id).result() is None
+    assert store.get(many[-1].id).result() is not None
+    store.close()
+    assert file.stat().st_size < 400_000
+
+
+def test_a_failing_disk_fails_no_request(url: str, file: Path) -> None:
+    """What cannot be kept is lost and counted, and answers come as ever."""
+    with sqlite3.connect(file) as other:
+        other.execute("drop table traces")
+    assert post(url, chat(GROSS)).is_success
+    assert post(url, chat(GROSS)).is_success
+    time.sleep(0.2)
+    figures = CLIENT.get(f"{url}/metrics").text
+    assert float(re.search(r"^promptfix_traces_lost (\S+)", figures, re.MULTILINE)[1]) >= 2
+
+
+def test_a_full_queue_loses_traces_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handing one over never waits for the disk."""
+    monkeypatch.setattr(stores, "PENDING", 3)
+    store, go = Store(file), threading.Event()
+    store._thread.submit(go.wait)
+    tickets = [store.put(made()) for _ in range(5)]
+    assert store.lost == 2
+    assert [bool(ticket.done() and ticket.exception()) for ticket in tickets[3:]] == [True, True]
+    go.set()
+    store.close()
+    assert tickets[0].result() is None
+
+
+def test_a_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    """What cannot be opened is said, with what to do."""
+    wrong = tmp_path / "notes.txt"
+    wrong.write_text("no database " * 100)
+    for path in (wrong, tmp_path):
+        with pytest.raises(SettingsError, match="name another file"):
+            Store(path)
+    with pytest.raises(SettingsError):
+        labelled(tmp_path / "nowhere")
+
+
+SERVE = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from promptfix.pipeline import Pipeline
+from promptfix.service.serving import serve
+from promptfix.service.settings import ServiceSettings
+from promptfix.testing import FakeModel
+from tests.serving import library_of, seeing
+settings = ServiceSettings.read(port=0, traces=Path(sys.argv[1]))
+serve(Pipeline(seeing(), FakeModel(), library_of()), settings)
+"""
+
+
+def test_a_killed_service_loses_nothing_that_was_acknowledged(file: Path, tmp_path: Path) -> None:
+    """Kill -9 amid writes; then all that was said to be stored, or was read back, is there."""
+    log = tmp_path / "log"
+    with (
+        log.open("w") as err,
+        subprocess.Popen([sys.executable, "-c", SERVE, str(file)], stderr=err) as process,  # noqa: S603
+    ):
+        deadline = time.monotonic() + 60
+        while "/v1" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        url = log.read_text().split()[3].removesuffix("/v1")
+        known: set[str] = set()
+        ended = threading.Event()
+        askers = [threading.Thread(target=_ask_on, args=(url, known, ended)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGKILL)
+        ended.set()
+        for asker in askers:
+            asker.join()
+    assert len(known) > 20
+    store = Store(file)
+    assert [name for name in known if store.get(name).result() is None] == []
+    store.close()
+    with sqlite3.connect(file) as other:
+        assert other.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def _ask_on(url: str, known: set[str], ended: threading.Event) -> None:
+    """Ask until the service is gone, and remember what it acknowledged."""
+    while not ended.is_set():
+        try:
+            headers = post(url, chat(GROSS)).headers
+            name = headers["x-promptfix-trace-id"]
+            if headers["x-promptfix-trace-stored"] == "true":
+                known.add(name)
+            found = CLIENT.get(f"{url}/v1/promptfix/traces/{name}")
+            if found.is_success and json.loads(found.content)["id"] == name:
+                known.add(name)
+        except OSError:
+            return
+        except Exception as error:  # noqa: BLE001 - the service is killed while it answers
+            assert "httpx2" in type(error).__module__
+            return
