@@ -248,10 +248,10 @@ def test_health_is_told_while_the_model_writes(url: str, model: Model) -> None:
 class Slow(FakeMicroscope):
     """A microscope that takes its time."""
 
-    def read(self, *args: object) -> object:
+    def read(self, *args: object, **more: object) -> object:
         """Read, in the end."""
         time.sleep(0.6)
-        return super().read(*args)
+        return super().read(*args, **more)
 
 
 def test_slow_reading_costs_nobody_the_answer(model: Model) -> None:

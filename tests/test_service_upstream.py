@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
+from dataclasses import replace
 
 import httpx2
 import openai
@@ -42,7 +42,6 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
 
 def calibrated(answers: str = "big") -> Library:
     """A library whose detector was measured on the answers of an upstream's model."""
-    library = copy(library_of())
     measured = Measurement(
         detector="unit@1",
         lens="fake",
@@ -52,8 +51,7 @@ def calibrated(answers: str = "big") -> Library:
         harm=Bound(at_most=0.1, confidence=0.95),
         source=Source(command="promptfix mine", data={}, seeds=(0,)),
     )
-    object.__setattr__(library, "measurements", {"unit": measured})
-    return library
+    return replace(library_of(), measurements={"unit": measured})
 
 
 @pytest.fixture(scope="module")
@@ -474,3 +472,13 @@ def _once(wait):
             wait()
 
     return before
+
+
+def test_looking_alone_delays_nobody(up: Upstream) -> None:
+    """Where nothing will be edited, the upstream answers while the prompt is being looked at."""
+    up.behave = lambda connection, _: (time.sleep(0.6), connection.sendall(reply()))
+    pipeline = Pipeline(Slow({"gross": {4: 2.0}}), FakeModel(), library_of())
+    with serving(pipeline, upstream=up.url) as url:
+        started = time.monotonic()
+        assert post(url, chat(GROSS)).headers["x-promptfix-action"] == "detected"
+        assert time.monotonic() - started < 1.1

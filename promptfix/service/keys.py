@@ -1,4 +1,7 @@
-"""Who may ask: holders of a key. Guards stand on routers and handlers, never on paths."""
+"""Who may ask: holders of a key. Guards stand on routers and handlers, never on paths.
+
+They are coroutines only because Litestar would run them in a thread if they were not.
+"""
 
 import hashlib
 import secrets
@@ -13,7 +16,7 @@ from promptfix.service.state import Service
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def keyed(connection: Connection, _handler: BaseRouteHandler) -> None:
+async def keyed(connection: Connection, _handler: BaseRouteHandler) -> None:
     """Let in who holds a key, or anybody if none is set."""
     settings = _service(connection).settings
     if settings.keys and not _holds(connection, settings.keys | settings.operators):
@@ -23,7 +26,7 @@ def keyed(connection: Connection, _handler: BaseRouteHandler) -> None:
         )
 
 
-def operated(connection: Connection, _handler: BaseRouteHandler) -> None:
+async def operated(connection: Connection, _handler: BaseRouteHandler) -> None:
     """Let in who holds an operator's key, or everybody with a key if none is set."""
     operators = _service(connection).settings.operators
     if operators and not _holds(connection, operators):

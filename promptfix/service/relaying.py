@@ -1,9 +1,10 @@
 """Another server answers: requests go on as they came, but for notes in the last user turn."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -11,9 +12,9 @@ from urllib.parse import quote
 import httpx2
 from litestar import Response
 
-from promptfix.chatbody import Turn, edited
+from promptfix.chatbody import edited
 from promptfix.errors import ModelError
-from promptfix.records import Answer
+from promptfix.records import Answer, Mode
 from promptfix.service import replies, sse
 from promptfix.service.failures import Refused, Unknown
 from promptfix.service.reading import Reader, Seen
@@ -30,7 +31,7 @@ NO_TURN = "there is no turn of the user's to look at, or a tool was called"
 class _Job:
     asked: Asked
     seen: Seen | None
-    started: float = field(default_factory=perf_counter)
+    started: float
 
     @property
     def headers(self) -> dict[str, str]:
@@ -60,12 +61,14 @@ class Relay:
     async def answer(self, asked: Asked, stack: AsyncExitStack) -> Response[Any]:
         """Send a request on. What `stack` holds is given back when the response is sent."""
         self._check(asked)
-        seen = await self._look(asked, asked.turn) if asked.turn else None
-        raw, job = asked.raw, _Job(asked, seen)
-        if seen and seen.trace.repair and seen.trace.action == "repaired":
-            raw = edited(raw, seen.trace.repair)
+        started, mode = perf_counter(), self._mode(asked)
+        looking = asyncio.ensure_future(self._look(asked, mode))
+        stack.callback(looking.cancel)
+        # Where nothing will be edited the upstream can begin while the prompt is looked at.
+        raw = asked.raw if mode == "detect" else _edited(asked.raw, await looking)
         sent = self._upstream.asked("POST", asked.kind, _headers(asked), raw)
         response = await stack.enter_async_context(sent)
+        job = _Job(asked, await looking, started)
         kind = response.headers.get("content-type", "")
         if response.status_code == 200 and kind.startswith(sse.MEDIA_TYPE):
             return self._streamed(job, response, stack)
@@ -96,10 +99,14 @@ class Relay:
             if isinstance(body.get(name), int | float) and body[name] > limit:
                 raise Refused(f"{name} is at most {limit} here", param=name)
 
-    async def _look(self, asked: Asked, turn: Turn) -> Seen:
-        prompt = turn.prompt
-        mode = self._reader.mode(asked.wishes.mode, prompt.text, asked.model)
-        seen = await self._reader.look(prompt, asked.wishes, mode, asked.model)
+    def _mode(self, asked: Asked) -> Mode:
+        text = asked.turn.prompt.text if asked.turn else ""
+        return self._reader.mode(asked.wishes.mode, text, asked.model)
+
+    async def _look(self, asked: Asked, mode: Mode) -> Seen | None:
+        if asked.turn is None:
+            return None
+        seen = await self._reader.look(asked.turn.prompt, asked.wishes, mode, asked.model)
         return self._watch.seen(asked, seen)
 
     async def _get(self, path: str, headers: Mapping[str, str]) -> Response[Any]:
@@ -110,7 +117,7 @@ class Relay:
     def _whole(self, job: _Job, response: httpx2.Response, content: bytes) -> Response[Any]:
         decoded, seconds = _decoded(content), perf_counter() - job.started
         seen = self._watch.answered(job.asked, job.seen, _answer(decoded), seconds)
-        told = _Job(job.asked, seen).told
+        told = replace(job, seen=seen).told
         return _relayed(response, content, decoded, job.headers, told)
 
     def _streamed(
@@ -132,6 +139,12 @@ class Relay:
                 yield chunk
         finally:
             self._watch.answered(job.asked, job.seen, None, perf_counter() - job.started)
+
+
+def _edited(raw: bytes, seen: Seen | None) -> bytes:
+    if seen is None or seen.trace.repair is None or seen.trace.action != "repaired":
+        return raw
+    return edited(raw, seen.trace.repair)
 
 
 def _headers(asked: Asked) -> dict[str, str]:
