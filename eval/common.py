@@ -24,17 +24,27 @@ def data_folder() -> Path:
     return folder
 
 
-def write_result(name: str, content: dict[str, Any]) -> Path:
-    """Write eval/results/<name>.json, with command, commit and the hashes of model and SAE."""
+def write_result(
+    name: str,
+    content: dict[str, Any],
+    *,
+    script: str | None = None,
+    model: Path = WEIGHTS / "model",
+    sae: Path = WEIGHTS / "sae",
+) -> Path:
+    """Write eval/results/<name>.json, with command, commit and the hashes of model and SAE.
+
+    `script` is that of the name, if not given.
+    """
     from promptfix.lens import model_sha256, sae_sha256
 
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     about = {
-        "command": shlex.join(["python", "-m", f"eval.{name}", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", f"eval.{script or name}", *sys.argv[1:]]),
         "commit": _commit(),
-        "model_sha256": model_sha256(WEIGHTS / "model"),
-        "sae_sha256": sae_sha256(WEIGHTS / "sae") if (WEIGHTS / "sae").exists() else None,
+        "model_sha256": model_sha256(model),
+        "sae_sha256": sae_sha256(sae) if sae.exists() else None,
     }
     path.write_text(json.dumps(content | about, indent=1) + "\n", encoding="utf-8")
     return path

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,42 @@ def detectors() -> str:
     return table(("detector", "status", *columns), rows)
 
 
+def evaluation(task: str) -> str:
+    """What every arm did on the held-out items of a task."""
+    found = result(task)
+    columns = "arm", "accuracy", "gain (95 % interval)", "wrong to right", "right to wrong", "p"
+    plain = ("plain", f"{100 * found['plain']:.1f} %", "", "", "", "")
+    rows: list[tuple[object, ...]] = [plain]
+    for name, row in sorted(found["arms"].items(), key=lambda pair: -pair[1]["gain"]):
+        shown = f"**{name}**" if name == "promptfix" else name
+        changed = row["wrong_to_right"], row["right_to_wrong"], f"{row['mcnemar_p']:.2g}"
+        rows.append((shown, f"{100 * row['accuracy']:.1f} %", _gain(row), *changed))
+    best = f"{100 * found['oracle']:.1f} %"
+    return table(columns, [*rows, ("any annotation (the ceiling)", best, "", "", "", "")])
+
+
+def gates(task: str) -> str:
+    """The same notes where other gates put them."""
+    columns = "gate", "prompts", "gain (95 % interval)", "wrong to right", "right to wrong", "AUROC"
+    rows = [
+        (
+            name,
+            row["chosen"],
+            _gain(row),
+            row["wrong_to_right"],
+            row["right_to_wrong"],
+            "" if row["auroc"] is None else f"{row['auroc']:.3f}",
+        )
+        for name, row in result(task)["gates"].items()
+    ]
+    return table(columns, rows)
+
+
+def _gain(row: dict[str, Any]) -> str:
+    low, high = row["gain_ci95"]
+    return f"{100 * row['gain']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [row_of(columns), "|" + "---|" * len(columns), *(row_of(row) for row in rows)]
@@ -111,6 +148,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed,
     "notes": notes,
     "detectors": detectors,
+    "math": partial(evaluation, "math"),
+    "metaphor": partial(evaluation, "metaphor"),
+    "math-gates": partial(gates, "math"),
+    "metaphor-gates": partial(gates, "metaphor"),
 }
 
 

@@ -1,0 +1,107 @@
+"""Other ways to choose which prompts get the note, at promptfix's own rate.
+
+All give the same notes (template-only's); only the choice differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eval import probes
+from eval.answering import Asker
+from eval.arms import in_force, template_notes, texts_of
+from eval.items import Sets
+from promptfix.detection import detect
+from promptfix.microscope import Microscope
+from promptfix.mining.scoring import features
+from promptfix.pipeline import Pipeline
+from promptfix.records import Prompt, Repair
+from promptfix.sae import Sae
+from promptfix.tasks import Item
+
+Floats = npt.NDArray[np.float64]
+
+
+def gates(
+    pipeline: Pipeline,
+    sae: Path,
+    asker: Asker,
+    sets: Sets,
+    seed: int,
+) -> dict[str, Floats]:
+    """Name of a gate -> scores of the items; -inf where no note can be made.
+
+    `sae` is promptfix's own. The rivals learn from mining's items which of them the note repairs.
+    """
+    texts = [item.prompt for item in sets.items]
+    plain = asker.greedy(sets.items, [None] * len(texts))
+    template = template_notes(pipeline, sets.items, in_force(pipeline, sets.task))
+    found: dict[str, Floats] = {
+        "sae": own_scores(pipeline, template),
+        "entropy": asker.likelihood(texts, plain.texts)[1],
+    }
+    noted = texts_of(template_notes(pipeline, sets.mined, in_force(pipeline, sets.task)))
+    mined = [item for item, text in zip(sets.mined, noted, strict=True) if text is not None]
+    if mined:
+        before = asker.greedy(mined, [None] * len(mined)).right
+        after = asker.greedy(mined, [text for text in noted if text is not None]).right
+        uplift = after.astype(np.int8) - before.astype(np.int8)
+        found |= _learnt(sae, asker, sets, [i.prompt for i in mined], uplift, mined, seed)
+    can = np.array([repair is not None for repair in template], dtype=np.bool_)
+    return {name: np.where(can, scores, -np.inf) for name, scores in found.items()}
+
+
+def own_scores(pipeline: Pipeline, notes: Sequence[Repair | None]) -> Floats:
+    """How near the detector that a note answers is to firing on its prompt: 1 fires."""
+    scores = np.zeros(len(notes))
+    for row, repair in enumerate(notes):
+        if repair is None:
+            continue
+        reading = pipeline.microscope.read(repair.original).reading
+        seen = detect(reading, pipeline.rules, near=len(pipeline.library.detectors))
+        kind = repair.edits[0].finding.misunderstanding
+        near = [f for f in (*seen.findings, *seen.near_misses) if f.misunderstanding == kind]
+        scores[row] = max((f.score / f.threshold for f in near), default=0.0)
+    return scores
+
+
+def chance(folder: Path, asker: Asker, texts: list[str], seed: int, count: int = 4) -> Floats:
+    """[texts]: the sum of a few features drawn from those that fire on some of the texts."""
+    rng = np.random.default_rng(seed)
+    x = features(Microscope(asker.network, Sae.load(folder), "chance"), texts)
+    fires = (x > 0).mean(0)
+    alive = np.flatnonzero((fires > 0.02) & (fires < 0.6))
+    chosen = rng.choice(alive, size=min(count, len(alive)), replace=False)
+    some = x[:, chosen].astype(np.float64)
+    return (some / (some.std(0) + 1e-9)).sum(1)
+
+
+def _learnt(
+    folder: Path,
+    asker: Asker,
+    sets: Sets,
+    seen: list[str],
+    uplift: npt.NDArray[np.int8],
+    mined: list[Item],
+    seed: int,
+) -> dict[str, Floats]:
+    texts, repaired = [item.prompt for item in sets.items], uplift > 0
+    sae = Sae.load(folder, d_in=asker.network.width)
+    own = Microscope(asker.network, sae, "own")
+    bags = probes.bag([*seen, *texts])
+    some = [Prompt(text=text) for text in seen[:400]]
+    residuals = torch.cat([residual for _, residual in own.residuals(some)])
+    chance = Microscope(asker.network, probes.random_sae(sae, residuals, seed), "random")
+    groups = [item.group for item in mined]
+    return {
+        "dense": probes.learnt(probes.dense(own, seen), repaired, probes.dense(own, texts)),
+        "text": probes.learnt(bags[: len(seen)], repaired, bags[len(seen) :]),
+        "random-sae": probes.searched(
+            features(chance, seen), uplift, groups, features(chance, texts)
+        ),
+    }

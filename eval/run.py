@@ -1,0 +1,155 @@
+"""Do the repairs work on problems that mining never saw, and better than placebos?
+
+    python -m eval.run --task math --data svamp-test.jsonl --data asdiv-all.jsonl \
+        --mined runs/items/svamp-train.jsonl
+
+Every set is one JSONL file, as tasks.py reads it. Items that overlap with training text or with
+mining's items (`--mined`) are dropped and counted. Rival gates learn from mining's items. Writes
+eval/results/<name>.json, with every arm's flips, intervals and tests, and the prompts really sent
+into the cache folder; the results keep their hash, since not every set may be quoted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from eval import arms
+from eval.answering import Asker, Said
+from eval.common import WEIGHTS, data_folder, write_result
+from eval.controls import direct, leaks_of, shortcut
+from eval.gates import chance, gates
+from eval.items import Sets, gather
+from eval.results import arm_row, gate_row, summary, write_sent
+from eval.stats import Bools, Floats, at_rate
+from promptfix.pipeline import Pipeline
+from promptfix.tasks import Item, Task
+
+ARMS = ("promptfix", *arms.PLACEBOS, "oracle")
+
+
+def sent_by(
+    pipeline: Pipeline,
+    looked: arms.Looked,
+    items: Sequence[Item],
+    task: Task,
+    random_features: Floats,
+    seed: int,
+) -> dict[str, arms.Sent]:
+    """What the arms that send one greedy prompt for an item send."""
+    flagged, kinds = looked.flagged, arms.in_force(pipeline, task)
+    template = arms.texts_of(arms.template_notes(pipeline, items, kinds))
+    warned, twice = arms.everywhere(items, arms.WARNING), arms.reread(items)
+    can = np.array([text is not None for text in template], dtype=np.bool_)
+    lucky = at_rate(random_features, can, sum(flagged)).tolist()
+    return {
+        "promptfix": looked.sent,
+        "template-only": template,
+        "generic": arms.gated(warned, flagged),
+        "generic-everywhere": warned,
+        "shuffled": arms.shuffled(looked, items, pipeline.library, seed),
+        "random-features": arms.gated(template, lucky),
+        "re2": arms.gated(twice, flagged),
+        "re2-everywhere": twice,
+    }
+
+
+def sampled_arms(
+    asker: Asker, items: Sequence[Item], flagged: Sequence[bool], plain: Said, seed: int
+) -> dict[str, list[str]]:
+    """Flagged items asked again with a sample; and the likelier one of it and the plain answer."""
+    some = [item for item, here in zip(items, flagged, strict=True) if here]
+    samples = iter(asker.sampled(some, seed))
+    retried = [next(samples) if f else t for f, t in zip(flagged, plain.texts, strict=True)]
+    prompts = [item.prompt for item in items]
+    first, second = asker.likelihood(prompts, plain.texts)[0], asker.likelihood(prompts, retried)[0]
+    best = [
+        b if second[n] > first[n] else a
+        for n, (a, b) in enumerate(zip(plain.texts, retried, strict=True))
+    ]
+    return {"retry": retried, "best-of-2": best}
+
+
+def evaluate(
+    pipeline: Pipeline, sae: Path, asker: Asker, sets: Sets, chosen: Sequence[str], seed: int
+) -> tuple[dict[str, Any], dict[str, arms.Sent]]:
+    """All arms, gates and controls on the items of one task; and what the arms sent."""
+    items, task = sets.items, sets.task
+    began = monotonic()
+    looked = arms.look(pipeline, items)
+    seconds = {"looking": monotonic() - began}
+    began = monotonic()
+    plain = asker.greedy(items, [None] * len(items))
+    random_features = chance(sae, asker, [item.prompt for item in items], seed)
+    sent = sent_by(pipeline, looked, items, task, random_features, seed)
+    said = {name: asker.greedy(items, texts) for name, texts in sent.items() if name in chosen}
+    for name, texts in sampled_arms(asker, items, looked.flagged, plain, seed).items():
+        if name in chosen:
+            said[name] = asker.answered(items, texts, passes=2 if name == "best-of-2" else 1)
+    best = oracle(pipeline, asker, items, task) | plain.right
+    seconds["answering"] = monotonic() - began
+    rows = {name: arm_row(one, plain, looked.flagged, sets) for name, one in said.items()}
+    rivals = gates(pipeline, sae, asker, sets, seed)
+    template = said.get("template-only") or asker.greedy(items, sent["template-only"])
+    result = summary(plain, said, best, sets) | {
+        "arms": rows,
+        "gates": {n: gate_row(g, template, plain, looked, sets) for n, g in rivals.items()},
+        "direct": direct(pipeline, sae, asker, sets) if task == "metaphor" else None,
+        "shortcut": shortcut(asker, items) if task == "math" else None,
+        "leaks": leaks_of(asker, sent["promptfix"], items, looked.by),
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+    }
+    return result, sent
+
+
+def oracle(pipeline: Pipeline, asker: Asker, items: Sequence[Item], task: Task) -> Bools:
+    """[items]: whether any annotation of the library gets it right. No arm: the ceiling."""
+    best = np.zeros(len(items), dtype=np.bool_)
+    for annotation in pipeline.library.annotations:
+        if annotation.task == task:
+            texts = [arms.annotate(item.prompt, annotation, pipeline.library) for item in items]
+            best |= asker.greedy(items, texts).right
+    return best
+
+
+def main() -> None:
+    """Answer, compare, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=("math", "metaphor"), required=True)
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--mined", type=Path, action="append", default=[])
+    parser.add_argument("--arms", nargs="*", default=ARMS)
+    parser.add_argument("--model", type=Path, default=WEIGHTS / "model")
+    parser.add_argument("--sae", type=Path, default=WEIGHTS / "sae")
+    parser.add_argument("--detectors", type=Path)
+    parser.add_argument("--annotations", type=Path)
+    parser.add_argument("--edit-from", default="measured")
+    parser.add_argument("--cache", type=Path, default=Path("runs/mine"))
+    parser.add_argument("--sample", type=int, default=2000, help="items of a set, whole groups")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--name", help="of the result; the task's, if not given")
+    options = parser.parse_args()
+    pipeline = Pipeline.load(
+        model=options.model,
+        sae=options.sae,
+        detectors=options.detectors,
+        annotations=options.annotations,
+        edit_from=options.edit_from,
+    )
+    sets = gather(options.task, options.data, options.mined, data_folder(), options.sample)
+    asker = Asker(pipeline.model.network, options.model, options.cache)
+    result, sent = evaluate(pipeline, options.sae, asker, sets, options.arms, options.seed)
+    name = options.name or options.task
+    about = {"library": pipeline.library.digest, "lens": pipeline.microscope.lens}
+    about |= {"seed": options.seed, "data": sets.digests, "dropped": sets.dropped}
+    about["sent_sha256"] = write_sent(options.cache / f"{name}.sent.jsonl", sets.items, sent)
+    print(write_result(name, result | about, script="run", model=options.model, sae=options.sae))
+
+
+if __name__ == "__main__":
+    main()

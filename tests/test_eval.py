@@ -1,0 +1,188 @@
+"""The evaluation's figures are what they are called, and its arms send what they say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval import arms, headline, plots, stats
+from eval.answering import Said
+from eval.items import Sets
+from eval.probes import bag, learnt
+from eval.report import TABLES, evaluation, gates
+from eval.results import arm_row, gate_row, summary
+from promptfix.formats import Term
+from promptfix.library import load
+from promptfix.pipeline import Pipeline
+from promptfix.rewriting import OPEN
+from promptfix.tasks import Item
+from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
+
+ROOT = Path(__file__).resolve().parent.parent
+GROSS = "Ann has a gross of pens and uses 5. How many are left?"
+DOZEN = "Bob has a dozen eggs and eats 5. How many are left?"
+PLAIN = "Eve has 12 eggs and eats 5. How many are left?"
+
+
+def _items(*prompts):
+    return [Item(str(n), "math", p, "7", str(n), p) for n, p in enumerate(prompts)]
+
+
+def _sets(right):
+    items = _items(*[f"{PLAIN} {n}" for n in range(len(right))])
+    half = len(right) // 2
+    rows = {"a": np.arange(half), "b": np.arange(half, len(right))}
+    return Sets("math", items, rows, {}, {}, [])
+
+
+def _said(right):
+    return Said(["Answer: 7" if r else "Answer: 1" for r in right], np.array(right), 10)
+
+
+@pytest.fixture
+def pipeline():
+    """A detector that fires on the word gross, and the library's annotations."""
+    rule = detector("word", parts=[Term(feature=1, weight=1.0, at="user")])
+    library = with_detectors(load(ROOT / "detectors", ROOT / "annotations"), rule)
+    return Pipeline(FakeMicroscope(on_words={"gross": {1: 2.0}}), FakeModel(), library)
+
+
+def test_the_macro_average_weighs_sets_and_not_items():
+    """One right of one and none of three are a half."""
+    sets = {"a": np.array([0]), "b": np.array([1, 2, 3])}
+    assert stats.macro(np.array([True, False, False, False]), sets) == 0.5
+
+
+def test_the_gain_is_within_its_interval_and_paired():
+    """A gain on the same items has a narrower interval than their accuracies alone would give."""
+    rng = np.random.default_rng(0)
+    plain = rng.random(400) < 0.5
+    better = plain | (rng.random(400) < 0.1)
+    sets = {"a": np.arange(200), "b": np.arange(200, 400)}
+    value, (low, high) = stats.gain(better, plain, sets)
+    assert low < value < high
+    assert low > 0
+    assert high - low < 0.07
+    assert stats.gain(better, plain, sets) == (value, (low, high))
+
+
+def test_mcnemar_looks_at_changed_answers_only():
+    """Nine better and one worse are unlikely by chance; no change at all is certain."""
+    plain = np.array([False] * 9 + [True] + [True] * 50)
+    arm = np.array([True] * 9 + [False] + [True] * 50)
+    assert stats.mcnemar(arm, plain) == pytest.approx(0.0215, abs=1e-3)
+    assert stats.mcnemar(plain, plain) == 1.0
+
+
+def test_f1_counts_silence_as_the_other_label():
+    """Two of three found, one wrongly claimed."""
+    said = ["m", "m", None, "m"]
+    assert stats.f1(said, ["m", "m", "m", "l"], "m") == pytest.approx(2 / 3)
+    assert stats.f1([None], ["m"], "m") == 0.0
+
+
+def test_a_gate_never_chooses_what_cannot_be_annotated():
+    """The highest scores among those that can."""
+    chosen = stats.at_rate(np.array([3.0, 2.0, 1.0]), np.array([False, True, True]), 1)
+    assert chosen.tolist() == [False, True, False]
+
+
+def test_arms_send_what_they_say(pipeline):
+    """Promptfix notes what it fires on, template-only all that can be, shuffled another kind."""
+    items = _items(GROSS, DOZEN, PLAIN)
+    looked = arms.look(pipeline, items)
+    assert looked.flagged == [True, False, False]
+    assert looked.by[0] == "unknown-unit-word"
+    kinds = arms.in_force(pipeline, "math")
+    assert set(kinds) == {"unknown-unit-word"}
+    template = arms.texts_of(arms.template_notes(pipeline, items, kinds))
+    assert [text is not None for text in template] == [True, True, False]
+    assert template[0] == looked.sent[0]
+    other = arms.shuffled(looked, items, pipeline.library, seed=0)
+    assert other[0] is not None
+    assert other[0].startswith(GROSS + OPEN)
+    assert other[0] != looked.sent[0]
+    assert other[1:] == [None, None]
+    assert arms.reread(items)[0].count(GROSS) == 2
+    assert arms.gated(["x", "y", "z"], looked.flagged) == ["x", None, None]
+
+
+def test_leaks_are_gold_numbers_that_only_the_note_says():
+    """A number of the prompt may be said again; the answer may not be new."""
+    items = _items(PLAIN, PLAIN)
+    assert arms.digits({0: "[Note: 12 eggs]", 1: "[Note: 7 eggs]"}, items) == ["1"]
+
+
+def test_without_its_question_a_problem_is_its_story():
+    """The question is cut off; what is a question only is left out."""
+    cut = arms.without_question(_items(PLAIN, "How many are 3 and 4?"))
+    assert [item.prompt for item in cut] == ["Eve has 12 eggs and eats 5."]
+
+
+def test_a_row_counts_flips_on_all_and_on_flagged_items():
+    """Three turned right, one turned wrong, and which of them were flagged."""
+    plain = _said([False, False, False, True, True, True, False, True])
+    arm = _said([True, True, True, True, False, True, False, True])
+    flagged = [True, True, False, False, True, False, False, False]
+    row = arm_row(arm, plain, flagged, _sets(plain.right))
+    assert (row["wrong_to_right"], row["right_to_wrong"]) == (3, 1)
+    assert row["flagged"] == {"wrong_to_right": 2, "right_to_wrong": 1, "n": 3}
+    assert row["gain"] == pytest.approx(0.25)
+    assert row["per_set"]["a"] == {"n": 4, "right": 4}
+
+
+def test_the_best_placebo_is_the_best_one():
+    """Its name, its accuracy and the gain over it."""
+    plain = _said([False] * 4 + [True] * 4)
+    said = {
+        "promptfix": _said([True] * 8),
+        "generic": _said([True] * 2 + [False] * 2 + [True] * 4),
+        "re2": _said([False] * 8),
+    }
+    found = summary(plain, said, np.ones(8, dtype=bool), _sets(plain.right))
+    assert found["best_placebo"] == {"name": "generic", "value": 0.75}
+    assert found["gain"] == 0.5
+    assert found["gain_over_placebo"] == 0.25
+    assert set(headline.KEYS) <= set(found)
+
+
+def test_a_text_classifier_learns_words():
+    """What words tell is found on other texts; a gate of noise has no use for the labels."""
+    texts = [f"{'red' if n % 2 else 'blue'} thing number {n}" for n in range(80)]
+    x, y = bag(texts), np.array([n % 2 == 1 for n in range(80)])
+    scores = learnt(x[:60], y[:60], x[60:])
+    assert stats.auroc(scores, y[60:]) == 1.0
+
+
+def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
+    """A result in the form of run.py gives a table with every arm and charts with their labels."""
+    plain = _said([False, False, True, True])
+    arm = _said([True, False, True, True])
+    sets = _sets(plain.right)
+    looked = type("Looked", (), {"flagged": [True, False, False, False]})
+    found = summary(plain, {"promptfix": arm}, arm.right, sets) | {
+        "arms": {"promptfix": arm_row(arm, plain, looked.flagged, sets)},
+        "gates": {"dense": gate_row(np.array([2.0, 1, 0, -np.inf]), arm, plain, looked, sets)},
+    }
+    (tmp_path / "math.json").write_text(json.dumps(found))
+    monkeypatch.setattr("eval.report.RESULTS", tmp_path)
+    assert "**promptfix**" in evaluation("math")
+    assert "+25.0" in evaluation("math")
+    assert "dense" in gates("math")
+    assert {"math", "metaphor", "math-gates"} <= set(TABLES)
+    assert "promptfix" in plots.gains(found)
+    assert plots.flips(found).count("<rect") == 2
+
+
+def test_the_headline_has_exactly_its_keys(tmp_path, monkeypatch):
+    """What was not measured is null and never a number."""
+    monkeypatch.setattr("eval.headline.RESULTS", tmp_path)
+    found = headline.headline(ROOT)
+    assert found["math"] is None
+    assert found["mini_2"] is None
+    assert found["false_fire_rate"] is None
+    named = "detectors_tested detectors_trusted kinds_measured falsification_survival"
+    named += " validated_features validated_features_random false_fire_rate mini_2 math metaphor"
+    assert set(named.split()) <= set(found)
+    assert found["detectors_trusted"] <= found["detectors_tested"] or not found["detectors_tested"]
