@@ -299,6 +299,7 @@ def test_the_document_names_every_address(url: str) -> None:
     """It is complete: what is asked, what is answered and every error; and it points nowhere."""
     document = CLIENT.get(f"{url}/schema/openapi.json").json()
     assert set(document["paths"]) == {
+        "/beta/litellm_basic_guardrail_api",
         "/healthz", "/readyz", "/metrics", "/v1/chat/completions", "/v1/completions",
         "/v1/responses", "/v1/models", "/v1/models/{name}", "/v1/repair", "/v1/tokenize",
         "/v1/promptfix/traces", "/v1/promptfix/traces/{name}",

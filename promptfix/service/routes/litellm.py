@@ -7,15 +7,16 @@ requests; LiteLLM's model answers, so detectors edit only where they were calibr
 
 from typing import Any, Literal
 
-from litestar import Request, Response, post
+from litestar import Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from pydantic import BaseModel, ConfigDict
 
 from promptfix.chatbody import Turn, last_turn
 from promptfix.records import Trace
-from promptfix.service import replies, requests
+from promptfix.service import replies
 from promptfix.service.requests import Wishes
+from promptfix.service.routes.named import AnyRequest, begin
 from promptfix.service.spec import ERRORS
 from promptfix.service.state import Service
 
@@ -65,11 +66,11 @@ class Verdict(BaseModel):
 @post("/litellm_basic_guardrail_api", status_code=200, responses=ERRORS)
 async def guardrail(
     data: JSONBody[GuardrailRequest],
-    request: Request[Any, Any, Any],
+    request: AnyRequest,
     service: NamedDependency[Service],
 ) -> Response[Verdict]:
     """Look at the last user turn, and repair it where that is wished and was measured."""
-    name = request.scope["state"]["request_id"] = requests.request_id(dict(request.headers))
+    name = begin(request)
     if (turn := data.turn) is None:
         return Response(Verdict(action="NONE", texts=data.texts), headers=replies.headers(None))
     prompt, model = turn.prompt, data.model or ""
