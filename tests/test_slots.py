@@ -29,6 +29,18 @@ COOKIES = (
     "Paco had 26 salty cookies and 17 sweet cookies. He ate 14 sweet cookies and 9 salty "
     "cookies. How many salty cookies did Paco have left?"
 )
+BAKER = (
+    "Baker made 54 cakes and 143 pies. If he sold 68 cakes and 92 pies, how many more pies than "
+    "cakes did baker sell?"
+)
+BLOCKS = (
+    "Randy has 90 blocks. He used 89 blocks for a house and 63 blocks for a tower. How many more "
+    "blocks did he use for the house than for the tower?"
+)
+KIDS = (
+    "Ann met 8 kids on monday, 11 kids on tuesday and 9 kids on friday. How many more kids did "
+    "she meet on tuesday than on friday?"
+)
 CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("unit-word", "Ann has two gross of pens.", {"word": "gross", "value": "144"}),
     ("unit-word", "He slept for a fortnight.", {"value": "14"}),
@@ -39,7 +51,28 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("number-word", "Tim has twice as many.", {"numbers": "twice is 2 times"}),
     ("number-word", "She ate 3 and one more.", None),
     ("asked", COOKIES, {"noun": "salty cookies", "numbers": "26, 9"}),
-    ("asked", "He ate 14 sweet and 9 salty cookies. How many salty cookies?", {"numbers": "9"}),
+    (
+        "asked",
+        BAKER,
+        {"numbers": "68, 92"},
+    ),
+    (
+        "asked",
+        BLOCKS,
+        {"numbers": "89, 63"},
+    ),
+    (
+        "asked",
+        "3 birds sat here. 6 storks and 2 more birds came. How many birds are here?",
+        {"numbers": "3, 2"},
+    ),
+    ("asked", "Ed has 5 more pens than Al, 8 cups and 9 pens. How many pens has Al?", None),
+    ("asked", "He ate 14 sweet and 9 salty cookies. How many salty cookies?", None),
+    (
+        "unasked",
+        KIDS,
+        {"others": "8 kids"},
+    ),
     ("asked", "Sit down.", None),
     ("unasked", COOKIES, {"others": "17 sweet cookies, 14 sweet cookies"}),
     ("unasked", "5 boxes hold 8 pens each. How many pens?", None),

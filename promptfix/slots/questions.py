@@ -5,6 +5,7 @@ import re
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.changes import last_change
+from promptfix.slots.counting import sort_numbers
 from promptfix.slots.words import (
     Quantity,
     after,
@@ -13,7 +14,6 @@ from promptfix.slots.words import (
     pieces,
     quantities,
     question,
-    same_things,
     sentence_at,
 )
 
@@ -23,30 +23,25 @@ _START = re.compile(
     r"|at the beginning|start(?:ed)? with|begin with|began with|before)\b"
 )
 _END = re.compile(r"(?i)\b(?:left|now|remain(?:s|ed|ing)?|still|end(?:s|ed)? up|in the end)\b")
-_SHARED = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
-_MEASURES = frozenset("second minute hour day week month year dollar cent".split())
-"""What goes with any question: time and money."""
 _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 
 
 def asked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """What is asked for and the numbers about it: `noun`, `numbers`."""
+    """What is asked for and the numbers that count for it: `noun`, `numbers`."""
     del span, tables
-    noun = _asked_noun(text)
-    about = [q.number for q in quantities(text) if same_things(noun_key(noun), q.key)]
-    return {"noun": noun, "numbers": ", ".join(about)} if noun and about else None
+    noun, found = _asked_noun(text), sort_numbers(text)
+    if not noun or found is None:
+        return None
+    return {"noun": noun, "numbers": ", ".join(q.number for q in found.counting)}
 
 
 def unasked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """Numbers about other things, if two or more are about what is asked: `others`, `noun`."""
+    """Numbers that do not count for the question: `others`, and what is asked for, `noun`."""
     del span, tables
-    noun = _asked_noun(text)
-    given = quantities(text)
-    about = [q for q in given if same_things(noun_key(noun), q.key)]
-    others = [q for q in given if q.key and q.key[-1] not in _MEASURES and q not in about]
-    if len(about) < 2 or not others or _SHARED.search(text):
+    noun, found = _asked_noun(text), sort_numbers(text)
+    if not noun or found is None:
         return None
-    listed = ", ".join(f"{q.number} {q.noun}" for q in others[:4])
+    listed = ", ".join(f"{q.number} {q.noun}".strip() for q in found.others[:4])
     return {"others": listed, "noun": noun}
 
 

@@ -1,0 +1,196 @@
+"""Which of a problem's numbers count for its question, by the words around them.
+
+A comparison ("how many more A than B did he eat?") needs one number for each side: of those that
+speak of a side the one whose verb is the question's. Any other question needs the numbers of what
+it asks for. Where the words do not tell, nothing is said.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from promptfix.slots.lemmas import IRREGULAR, plural, singular
+from promptfix.slots.words import (
+    AUXILIARY,
+    Piece,
+    Quantity,
+    after,
+    counted,
+    noun_key,
+    pieces,
+    quantities,
+    question,
+    same_things,
+    sentence_at,
+)
+
+_HOW_MANY = re.compile(r"(?i)\bhow\s+(?:many|much)\b")
+_COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
+_RELATION = re.compile(
+    r"(?i)\b(?:more|fewer|less|as many|as much)\b[^.?!]*\b(?:than|as)\b|\btimes\b"
+)
+"""A number that only says how far two others are apart."""
+_SHARED = re.compile(r"(?i)\b(?:each|every|per|apiece|costs?|price|equal|same|groups?|total)\b")
+_MEASURES = frozenset("second minute hour day week month year dollar cent".split())
+"""What goes with any question: time and money."""
+_PLACES = frozenset("in on at for of to from with yesterday today this last during".split())
+_STATE = frozenset("be have own sit remain".split())
+_STILL = frozenset("left now remain remaining still".split())
+_AUXILIARY = re.compile(r"(?i)\b(?:did|does|do|is|are|was|were|have|has|had)\b")
+_DETERMINERS = frozenset("the a an his her their its this that these those".split())
+_HELPING = frozenset("did does do more many much".split())
+_NOUNS = frozenset("person child foot tooth goose mouse ox die leaf loaf knife life half".split())
+_VERB_FORMS = frozenset({*IRREGULAR, *IRREGULAR.values()}) - _NOUNS
+_CUT = re.compile(r"(?i)[,;]|\b(?:and|but|while|than)\b")
+
+
+class Numbers(NamedTuple):
+    """The numbers of a problem, by whether its question needs them."""
+
+    counting: tuple[Quantity, ...]
+    others: tuple[Quantity, ...]
+
+
+def sort_numbers(text: str) -> Numbers | None:
+    """Sort the numbers of a problem; None where the words do not tell."""
+    asking = question(text)
+    found = _HOW_MANY.search(text, asking.start) if asking else None
+    if found is None:
+        return None
+    told, asked = text[: found.start()], text[found.start() :]
+    given = [q for q in quantities(text) if q.start < found.start()]
+    if len(given) < 3 or _RELATION.search(told) or _SHARED.search(text):
+        return None
+    chosen = _compared(text, asked, given) if _COMPARED.match(asked) else _alike(asked, given)
+    if not chosen or not 2 <= len(chosen) < len(given):
+        return None
+    counting = tuple(q for q in given if q in chosen)
+    return Numbers(counting, tuple(q for q in given if q not in chosen))
+
+
+def _alike(asked: str, given: Sequence[Quantity]) -> list[Quantity]:
+    """The numbers of what is asked for, if all others are plainly of other kinds."""
+    found = _HOW_MANY.match(asked)
+    words = counted(after(pieces(asked), found.end())) if found else ""
+    noun = noun_key(words)
+    if not noun or re.search(rf"{re.escape(words)}\s+(?:and|or)\b", asked):
+        return []
+    about = [q for q in given if same_things(noun, q.key)]
+    return about if all(_of_other_kind(q) for q in given if q not in about) else []
+
+
+def _of_other_kind(quantity: Quantity) -> bool:
+    key = quantity.key
+    head = quantity.noun.split()[-1].lower() if key else ""
+    return bool(key) and plural(head) and head != "ones" and key[-1] not in _MEASURES
+
+
+def _compared(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
+    """One number for each side of a comparison."""
+    left, _, right = asked.partition(" than ")
+    if not right or re.search(r"(?i)\b(?:and|or)\b", asked) or any(_added(text, q) for q in given):
+        return []
+    verbs, still = _verbs(asked), bool(_STILL & _lows(asked)) or _present(asked)
+    one, other = _told(left)[::-1], _told(_AUXILIARY.split(right)[0]) or _told(right)
+    only = [w for w in one if w not in other], [w for w in other if w not in one]
+    mine, theirs = (_side(text, given, words, verbs, still=still) for words in only)
+    return [mine, theirs] if mine and theirs and mine != theirs else []
+
+
+def _side(
+    text: str, given: Sequence[Quantity], words: Sequence[str], verbs: set[str], *, still: bool
+) -> Quantity | None:
+    """The only number that speaks of a side; of several, the only one with the question's verb.
+
+    `words` are those that only this side has, the nearest to "than" first.
+    """
+    spoken = [[q for q in given if w in _context(text, q)] for w in words if w not in verbs]
+    about = min((some for some in spoken if 0 < len(some) < len(given)), key=len, default=[])
+    if len(about) == 1:
+        return about[0]
+    late = [q for q in about if _STILL & _lows(sentence_at(text, q.start).of(text))]
+    if still and late:
+        about = late
+    else:
+        wanted = verbs if verbs - _STATE else verbs | _STATE
+        about = [q for q in about if _verb(text, q) in wanted]
+    return about[0] if len(about) == 1 else None
+
+
+def _told(side: str) -> list[str]:
+    """Stems of a side's words in order, without names."""
+    return [_stem(p.low) for p in pieces(side) if not p.stops and p.text == p.low]
+
+
+def _context(text: str, quantity: Quantity) -> set[str]:
+    """Stems of the words that a number stands with: its noun, and what its clause says of it."""
+    sentence = sentence_at(text, quantity.start)
+    before = _CUT.split(text[sentence.start : quantity.start])[-1]
+    earlier = quantities(before)
+    before = before[earlier[-1].end :] if earlier else before
+    behind = _CUT.split(text[quantity.end : sentence.end])[0]
+    tail = behind.split(quantity.noun, 1)[-1] if quantity.noun else behind
+    first, *more = [*tail.split()[:4], ""]
+    where = " ".join([first, *more]) if first.lower() in _PLACES else ""
+    return _stems(f"{before} {quantity.noun} {where}")
+
+
+def _verb(text: str, quantity: Quantity) -> str:
+    """The verb that a number goes with: the nearest before it in its sentence, else behind it."""
+    sentence = sentence_at(text, quantity.start)
+    here = [p for p in pieces(text) if sentence.start <= p.start < sentence.end and _verbal(p)]
+    before = [p for p in here if p.end <= quantity.start]
+    behind = [p for p in here if p.start >= quantity.end]
+    found = before[-1:] or behind[:1]
+    return _stem(found[0].low) if found else ""
+
+
+def _verbs(asked: str) -> set[str]:
+    """The question's own verbs, without those that only help.
+
+    A verb is what stands behind a helping verb and its subject, or a known form of one.
+    """
+    words = [p for p in pieces(asked) if p.kind == "word"]
+    found: set[str] = set()
+    for before, piece in pairwise(words):
+        if before.low in _DETERMINERS or piece.low in _HELPING:
+            continue
+        known = piece.low in _VERB_FORMS or (piece.low.endswith("ed") and len(piece.low) > 4)
+        if known or (piece is words[-1] and before.low not in _PLACES):
+            found.add(_stem(piece.low))
+    return found | ({"be"} & {_stem(p.low) for p in words})
+
+
+def _present(asked: str) -> bool:
+    return bool(re.search(r"(?i)\b(?:does|do|is|are)\b", asked)) and not re.search(
+        r"(?i)\bdid\b", asked
+    )
+
+
+def _added(text: str, quantity: Quantity) -> bool:
+    """Whether a number comes on top of another one: "3 more", "he also ate 3"."""
+    sentence = sentence_at(text, quantity.start).of(text)
+    return bool(re.match(r"(?i)\s*more\b", text[quantity.end :]) or "also" in sentence.split())
+
+
+def _verbal(piece: Piece) -> bool:
+    low = piece.low
+    known = low in IRREGULAR and singular(low) == low
+    return piece.kind == "word" and (known or low in AUXILIARY or low.endswith("ed"))
+
+
+def _lows(text: str) -> set[str]:
+    return {piece.low for piece in pieces(text)}
+
+
+def _stems(text: str) -> set[str]:
+    return {_stem(piece.low) for piece in pieces(text) if not piece.stops}
+
+
+def _stem(word: str) -> str:
+    """A word without its endings: "baked", "bake" and "baking" are one."""
+    word = IRREGULAR.get(word, singular(word))
+    word = re.sub(r"(?:ing|ed)$", "", word) if len(word) > 4 else word
+    word = re.sub(r"([bdgklmnprt])\1$", r"\1", word)
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
