@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test test-slow test-data test-wheel lint check clean
+.PHONY: demo test test-slow test-data test-wheel lint check peer-transformers clean
 
 $(BIN)/promptfix: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ lint: $(BIN)/pytest  ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+
+peer-transformers:  ## an environment of its own for `transformers serve`, which eval.bench_cost compares with
+	$(PYTHON) -m venv .venv-transformers
+	.venv-transformers/bin/python -m pip install --quiet --constraint constraints.txt torch 'transformers[serving]'
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
