@@ -31,6 +31,7 @@ def build(settings: Settings) -> Pipeline:
         disabled=settings.disabled,
         device=settings.device,
         dtype=settings.dtype,
+        at_once=settings.at_once,
     )
     return Pipeline(local.microscope, local.model, known, settings.policy)
 

@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from promptfix.caches import flexible, fork
 from promptfix.errors import ModelTimeout
-from promptfix.network import Network, Prefill, flexible, fork, in_batches
+from promptfix.network import Network, Prefill, in_batches
 from promptfix.records import Likely, Piece, Sampling, Score
 from promptfix.spelling import Spelling
 
@@ -29,37 +30,70 @@ class Written(NamedTuple):
     finish: Literal["stop", "length"]
 
 
+class Writer:
+    """Writes one answer: takes what the model predicts, and gives the piece that follows."""
+
+    def __init__(
+        self,
+        network: Network,
+        sampling: Sampling,
+        prompt_tokens: int,
+        deadline: float | None = None,
+    ) -> None:
+        """Begin an answer to a prompt of so many tokens."""
+        self.token = 0
+        """The last token that was written, for the model to go on from."""
+        self._network, self._sampling, self._deadline = network, sampling, deadline
+        self._room = min(sampling.max_tokens, network.context - prompt_tokens)
+        self._choose, self._spelling = _chooser(sampling), Spelling(network.decode, sampling.stop)
+        self._written = 0
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken each time."""
+        return self._sampling.temperature == 0
+
+    def add(self, logits: Tensor, token: int | None = None) -> Piece:
+        """Choose the next token by its logits [vocabulary], unless it is given, and spell it.
+
+        The token that ends an answer is not counted; its score is told. Raises ModelTimeout where
+        the answer goes on and the clock (`time.monotonic`) has passed the deadline.
+        """
+        self._check_time()
+        self.token = token = self._choose(logits) if token is None else token
+        network, sampling, spelling = self._network, self._sampling, self._spelling
+        told = None if sampling.logprobs is None else score(network, logits, token, sampling)
+        if token in network.stops:
+            return Piece(text=spelling.rest(), tokens=self._written, score=told, finish="stop")
+        self._written += 1
+        text = spelling.add(token)
+        if spelling.stopped or self._written >= self._room:
+            finish = "stop" if spelling.stopped else "length"
+            rest = text + spelling.rest()
+            return Piece(text=rest, tokens=self._written, score=told, finish=finish)
+        return Piece(text=text, tokens=self._written, score=told)
+
+    def _check_time(self) -> None:
+        if self._written and self._deadline is not None and monotonic() > self._deadline:
+            raise ModelTimeout(
+                f"the model wrote {self._written} tokens in its time and was not done; ask for "
+                "fewer tokens or give it more time"
+            )
+
+
 @torch.inference_mode()
 def write(prefill: Prefill, sampling: Sampling, deadline: float | None = None) -> Iterator[Piece]:
     """Write on from a prefill, which stays as it is: a piece for each token, as it comes.
 
-    The token that ends an answer is not counted; its score is told.
-    Raises ModelTimeout once the clock (`time.monotonic`) passes the deadline.
+    Raises ModelTimeout, as Writer does.
     """
     network, logits = prefill.network, prefill.logits
     cache = fork(prefill.cache, len(prefill.ids))
-    room = min(sampling.max_tokens, network.context - len(prefill.ids))
-    choose, spelling = _chooser(sampling), Spelling(network.decode, sampling.stop)
-    written = 0
-    while True:
-        token = choose(logits)
-        told = None if sampling.logprobs is None else score(network, logits, token, sampling)
-        if token in network.stops:
-            yield Piece(text=spelling.rest(), tokens=written, score=told, finish="stop")
-            return
-        written += 1
-        text = spelling.add(token)
-        if spelling.stopped or written >= room:
-            finish = "stop" if spelling.stopped else "length"
-            yield Piece(text=text + spelling.rest(), tokens=written, score=told, finish=finish)
-            return
-        yield Piece(text=text, tokens=written, score=told)
-        if deadline is not None and monotonic() > deadline:
-            raise ModelTimeout(
-                f"the model wrote {written} tokens in its time and was not done; ask for fewer "
-                "tokens or give it more time"
-            )
-        logits = network.forward(network.tensor([[token]]), cache)[0]
+    writer = Writer(network, sampling, len(prefill.ids), deadline)
+    while not (piece := writer.add(logits)).finish:
+        yield piece
+        logits = network.forward(network.tensor([[writer.token]]), cache)[0]
+    yield piece
 
 
 def score(network: Network, logits: Tensor, token: int, sampling: Sampling) -> Score:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from promptfix.engine import Engine, can_batch
 from promptfix.errors import LensError, PromptfixWarning
 from promptfix.health import self_check
 from promptfix.hub import model_folder, sae_folder
@@ -33,10 +34,12 @@ def load_local(
     disabled: Iterable[str] = (),
     device: str = "auto",
     dtype: Dtype = "auto",
+    at_once: int = 1,
 ) -> Local:
     """Load a model and those features of its SAE that the library's detectors name.
 
-    Both are folders, or names as in hub.py. Without a `lens`, the one whose hashes fit is taken.
+    Both are folders, or names as in hub.py. `at_once` prompts are read and answered together, if
+    the model's cache allows it. Without a `lens`, the one whose hashes fit is taken.
     Raises LensError if the files are not those of the lens or the SAE does not see what it should,
     and MicroscopeError if they are missing or damaged.
     """
@@ -54,7 +57,8 @@ def load_local(
     features = sorted({feature for detector in detectors for feature in detector.features})
     _state_cost(SaeConfig.load(sae), len(features))
     encoder = SaeSlice.load(sae, features, d_in=network.width, device=str(network.model.device))
-    return Local(Microscope(network, encoder, name), LocalModel(network))
+    engine = Engine(network, at_once) if at_once > 1 and can_batch(network) else None
+    return Local(Microscope(network, encoder, name, engine), LocalModel(network, engine=engine))
 
 
 def _state_cost(config: SaeConfig, features: int) -> None:

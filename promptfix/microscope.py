@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from promptfix.chat import Chat, encode
+from promptfix.engine import Engine
 from promptfix.errors import LensError, MicroscopeError, PromptfixError
 from promptfix.hooks import Tap
 from promptfix.network import Network, Prefill, in_batches, out_of_memory
@@ -52,8 +53,13 @@ class Peaks(NamedTuple):
 class Microscope:
     """Reads prompts through one lens. Safe to use from several threads."""
 
-    def __init__(self, network: Network, encoder: Encoder, lens: str) -> None:
-        """Attach an SAE to a model. Raises LensError if it has no place or another width."""
+    def __init__(
+        self, network: Network, encoder: Encoder, lens: str, engine: Engine | None = None
+    ) -> None:
+        """Attach an SAE to a model; with an engine on it, what comes at once is read at once.
+
+        Raises LensError if the model has no place for the SAE or another width.
+        """
         if encoder.config.d_in != network.width:
             raise LensError(
                 f"the SAE reads activations that are {encoder.config.d_in} wide and the model's "
@@ -63,6 +69,7 @@ class Microscope:
         self.encoder = encoder
         self._lens = lens
         self._tap = Tap(network.model, encoder.config.hook)
+        self._read = engine.read if engine else network.read
 
     @property
     def lens(self) -> str:
@@ -80,7 +87,7 @@ class Microscope:
         try:
             chat = encode(self.network.tokenizer, prompt)
             if keep:
-                now = self.network.read(chat.ids, before, self._tap)
+                now = self._read(chat.ids, before, self._tap)
                 activations = self._look(chat, now.residual)
             else:
                 now = None

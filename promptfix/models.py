@@ -6,6 +6,7 @@ from time import monotonic
 
 from promptfix.chat import encode_ids
 from promptfix.decoding import Written, score, write, write_many
+from promptfix.engine import Engine
 from promptfix.errors import ModelError, PromptfixError
 from promptfix.network import Network, Prefill
 from promptfix.pipeline import Input, joined
@@ -15,10 +16,19 @@ from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score
 class LocalModel:
     """Answers with a network in this process. Safe to use from several threads."""
 
-    def __init__(self, network: Network, timeout: float | None = None) -> None:
-        """Use a network; an answer may take `timeout` seconds, or any time."""
+    def __init__(
+        self, network: Network, timeout: float | None = None, engine: Engine | None = None
+    ) -> None:
+        """Use a network; an answer may take `timeout` seconds, or any time.
+
+        With an engine on it, what is asked at once is answered at once.
+        """
         self.network = network
         self.timeout = timeout
+        self._read = engine.read if engine else network.read
+        self._write = engine.write if engine else write
+        self.places = engine.places if engine else 1
+        """How many prompts are read and answered together."""
 
     @property
     def context(self) -> int:
@@ -40,8 +50,8 @@ class LocalModel:
         deadline = None if self.timeout is None else monotonic() + self.timeout
         before = prefill if isinstance(prefill, Prefill) else None
         with _one_error():
-            read = self.network.read(self.encode(prompt), before)
-            yield from write(read, sampling, deadline)
+            read = self._read(self.encode(prompt), before)
+            yield from self._write(read, sampling, deadline)
 
     def encode(self, prompt: Input) -> tuple[int, ...]:
         """Turn a prompt into token ids: a turn with its template, raw text as it stands."""

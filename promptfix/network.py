@@ -7,7 +7,6 @@ never changed: its cache is forked (which copies no tensor) before the model app
 Nothing here knows about SAEs, detectors or prompts.
 """
 
-import copy
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,9 +20,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from transformers.utils import logging
 
+from promptfix.caches import Cache, flexible, fork
 from promptfix.chat import Tokenizer, check_template
 from promptfix.errors import MicroscopeError, PromptfixWarning, PromptTooLong
 from promptfix.hooks import Tap
@@ -31,11 +30,6 @@ from promptfix.hub import model_folder
 
 T = TypeVar("T")
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-Cache: TypeAlias = Any
-"""A `transformers.DynamicCache`."""
-
-_SHAREABLE = (DynamicLayer, DynamicSlidingWindowLayer)
-"""Layers of a cache that grow by making new tensors and can be cropped exactly."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,7 +81,7 @@ class Network:
         the rest is computed. Raises PromptTooLong if no room is left for an answer.
         """
         self.check_length(len(ids))
-        kept = self._shared(ids, before, tap)
+        kept = self.shared(ids, before, tap)
         if before is not None and kept == len(ids) == len(before.ids):
             return before
         kept = min(kept, len(ids) - 1)  # the last token has to run, for what it predicts
@@ -148,7 +142,7 @@ class Network:
                 logits = self.forward(part, cache)[0]
         return logits, torch.cat(heard, dim=1)[0] if heard else None
 
-    def _shared(self, ids: Sequence[int], before: Prefill | None, tap: Tap | None) -> int:
+    def shared(self, ids: Sequence[int], before: Prefill | None, tap: Tap | None) -> int:
         """Count the tokens of a prefill that need not be read again."""
         if before is None or before.network is not self or (tap and before.tap is not tap):
             return 0
@@ -245,29 +239,6 @@ def out_of_memory(error: BaseException) -> bool:
     """Say whether an exception means that memory ran out, on a GPU or elsewhere."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "t allocate memory" in str(error)
-    )
-
-
-def fork(cache: Cache, keep: int) -> Cache:
-    """Copy the first tokens of a cache, without copying tensors where the cache allows it."""
-    branch = copy.copy(cache)
-    branch.layers = [
-        copy.copy(layer) if type(layer) in _SHAREABLE else copy.deepcopy(layer)
-        for layer in cache.layers
-    ]
-    surplus = cache.get_seq_length() - keep
-    if surplus:
-        branch.crop(-surplus)
-    return branch
-
-
-def flexible(cache: Cache) -> bool:
-    """Say whether tokens and rows can be taken out of a cache: not where it is a running state."""
-    # A sliding layer forgets what has left its window once it has been cropped.
-    length = cache.get_seq_length()
-    return all(
-        type(layer) in _SHAREABLE and (not layer.is_initialized or layer.keys.shape[-2] == length)
-        for layer in cache.layers
     )
 
 

@@ -105,6 +105,11 @@ class Speaker(Model, Protocol):
         """How many tokens it can take, prompt and answer together."""
         ...
 
+    @property
+    def places(self) -> int:
+        """How many prompts it reads and answers together, in as many threads."""
+        ...
+
     def stream(
         self, prompt: Input, prefill: Prefill | None = None, sampling: Sampling = GREEDY
     ) -> Iterator[Piece]:

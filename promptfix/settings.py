@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """`cpu`, `cuda`, ...; `auto` takes a GPU if there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What the model computes in; `auto` is float32 on a CPU, else what its weights are in."""
+    at_once: int = Field(default=1, ge=1)
+    """How many prompts are read and answered together; `promptfix serve` takes 16."""
     detectors: Path | None = None
     annotations: Path | None = None
     """Folders of data; None are the library's own."""

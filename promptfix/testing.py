@@ -102,6 +102,7 @@ class FakeModel:
         default_factory=list[tuple[Input, Prefill | None]]
     )
     context: int = 4096
+    places: int = 1
 
     def answer(
         self, prompt: Prompt, prefill: Prefill | None = None, sampling: Sampling = GREEDY

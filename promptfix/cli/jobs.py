@@ -16,6 +16,8 @@ from promptfix.cli.options import (
     settings,
 )
 
+AT_ONCE = 16
+"""How many requests the loaded model takes together where nothing else is said."""
 mini = typer.Typer(help="The embedded model.")
 
 
@@ -135,6 +137,8 @@ def serve(
         device=device,
         dtype=dtype,
     )
+    if "at_once" not in chosen.model_fields_set:
+        chosen = chosen.model_copy(update={"at_once": AT_ONCE})
     if print_config:
         typer.echo(f"{as_toml(chosen)}\n\n[{SERVICE}]\n{as_toml(service)}")
         return

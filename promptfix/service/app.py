@@ -70,7 +70,7 @@ def _service(pipeline: Pipeline, settings: ServiceSettings) -> Service:
     if not isinstance(speaker, Speaker):
         raise SettingsError("the service needs a model in this process: one that can stream")
     _check_repairs(pipeline, settings)
-    gate = Gate(settings.running if settings.upstream else 1, settings.waiting)
+    gate = Gate(settings.running if settings.upstream else speaker.places, settings.waiting)
     store = _store(settings)
     watch = Watch(settings, Figures(gate, store), store)
     reader = Reader(pipeline, speaker, settings)

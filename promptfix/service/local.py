@@ -60,7 +60,7 @@ class _Job:
 
 
 class Local:
-    """Answers with the loaded model, one request at a time."""
+    """Answers with the loaded model, as many requests at a time as it takes together."""
 
     def __init__(
         self, reader: Reader, speaker: Speaker, settings: ServiceSettings, watch: Watch, name: str
@@ -68,7 +68,7 @@ class Local:
         """Answer with this model, which is called `name`."""
         self._reader, self._speaker, self._settings = reader, speaker, settings
         self._watch, self._name = watch, name
-        self._worker = Worker("promptfix-write")
+        self._worker = Worker("promptfix-write", speaker.places)
 
     async def answer(self, asked: Asked, stack: AsyncExitStack) -> Response[Any]:
         """Answer a request. What `stack` holds is given back when the response is sent."""

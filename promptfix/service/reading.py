@@ -54,7 +54,7 @@ class Reader:
         """Ids of the detectors that are switched off. Replaced as a whole, at any time."""
         self.pipeline = pipeline
         self._speaker, self._settings = speaker, settings
-        self._worker = Worker("promptfix-read")
+        self._worker = Worker("promptfix-read", speaker.places)
         # Building the rules takes longer than applying them.
         self._under = lru_cache(maxsize=64)(lambda policy: replace(pipeline, policy=policy))
 

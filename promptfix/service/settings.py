@@ -80,7 +80,8 @@ class ServiceSettings(BaseSettings):
     max_n: int = Field(default=16, ge=1)
     """How many answers a request may ask for."""
     running: int = Field(default=256, ge=1)
-    """How many requests may be upstream at once. The loaded model answers one at a time."""
+    """How many requests may be upstream at once. The loaded model takes `at_once` of the pipeline's
+    settings, 16 unless they say otherwise."""
     waiting: int = Field(default=256, ge=0)
     """How many requests may wait for their turn."""
     keep_alive_seconds: Seconds = 15.0

@@ -1,7 +1,7 @@
-"""A thread that runs a network, so that the event loop never waits for one.
+"""Threads that wait for a network, so that the event loop never does.
 
 A network gains nothing from running twice at once: one thread reads prompts, another writes
-answers.
+answers, or as many each as the model takes together.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Does pieces of work, one at a time, in the order in which they come."""
+    """Does pieces of work, one at a time or `places`, in the order in which they come."""
 
-    def __init__(self, name: str) -> None:
-        """Start a thread of this name with the first piece of work."""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+    def __init__(self, name: str, places: int = 1) -> None:
+        """Start threads of this name as there is work."""
+        self._thread = ThreadPoolExecutor(max_workers=places, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do a piece of work when its turn comes. Raises what the work raises.
