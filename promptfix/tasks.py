@@ -21,6 +21,9 @@ Task: TypeAlias = Literal["math", "metaphor"]
 
 _ANSWER = re.compile(r"Answer:\s*\$?(-?[\d,]*\.?\d+|\w+)")
 _SPACED = re.compile(r" ([.,;:!?)]|n't\b|'(?:s|re|ve|ll|d|m)\b)")
+_METAPHOR = re.compile(
+    r'Is the word "([^"]+)" used literally or metaphorically in this sentence\? (.+)', re.DOTALL
+)
 TOLERANCE = 1e-3
 
 
@@ -85,6 +88,17 @@ def final(answer: str) -> str | None:
     """What an answer settles on, or None if it never says."""
     found = _ANSWER.findall(answer)
     return found[-1].replace(",", "") if found else None
+
+
+def item_of(name: str, prompt: str, gold: str) -> Item | None:
+    """An item from a prompt as it was asked; None if it is of no task or `gold` is no answer."""
+    asked = _METAPHOR.fullmatch(prompt.strip())
+    if asked is None:
+        return _math(name, prompt, gold)
+    if gold not in {"literal", "metaphorical"}:
+        return None
+    sentence = {"target": asked[1], "sentence": asked[2], "label": int(gold == "metaphorical")}
+    return _metaphor(name, sentence)
 
 
 def metaphor_prompt(sentence: str, target: str) -> str:

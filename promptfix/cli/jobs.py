@@ -61,8 +61,27 @@ def train(
 
 
 def mine(
-    data: Annotated[list[Path], typer.Option(metavar="FILE", help="Labelled prompts, JSON lines.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of detectors to add to.")],
+    data: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Labelled prompts, JSON lines.")
+    ] = None,
+    from_traces: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Traces with feedback, kept by `promptfix serve`."),
+    ] = None,
+    answers_from: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Server whose answers count, up to its /v1."),
+    ] = None,
+    answers_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model there that answers.")
+    ] = None,
+    answers_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", envvar="PROMPTFIX_SERVICE_UPSTREAM_KEY", help="Its API key, if any."
+        ),
+    ] = None,
     model: ModelDir = None,
     sae: SaeDir = None,
     annotations: AnnotationsDir = None,
@@ -77,14 +96,24 @@ def mine(
     from promptfix.assembly import EMBEDDED, data_folders
     from promptfix.hub import model_folder, sae_folder
     from promptfix.mining.run import Job, run
+    from promptfix.remote import RemoteModel
 
+    if not data and not from_traces:
+        raise typer.BadParameter("name labelled prompts with --data or --from-traces")
+    if (answers_from is None) != (answers_model is None):
+        raise typer.BadParameter("--answers-from and --answers-model go together")
+    answers = None
+    if answers_from is not None and answers_model is not None:
+        answers = RemoteModel(answers_from, answers_model, answers_key)
     chosen = settings(
         model=model, sae=sae, detectors=out, annotations=annotations, device=device, dtype=dtype
     )
     job = Job(
         model=model_folder(chosen.model or EMBEDDED / "model"),
         sae=sae_folder(chosen.sae or EMBEDDED / "sae"),
-        data=tuple(data),
+        data=tuple(data or ()),
+        traces=tuple(from_traces or ()),
+        answers=answers,
         out=out,
         annotations=data_folders(chosen)[1],
         cache=cache,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -13,7 +14,7 @@ import numpy as np
 
 from promptfix.chat import encode_ids
 from promptfix.evidence import doubts, reasons
-from promptfix.formats import Annotation, Detector
+from promptfix.formats import Annotation, Detector, Lens
 from promptfix.library import Library
 from promptfix.library import load as load_library
 from promptfix.measures import Source
@@ -26,16 +27,20 @@ from promptfix.mining.outcomes import AnswerCache, Answered, measure
 from promptfix.mining.readings import LONGEST, read_features
 from promptfix.mining.scoring import features, on_words
 from promptfix.mining.selection import Values
+from promptfix.mining.traces import load_traces
 from promptfix.mining.trial import Trial
 from promptfix.mining.writing import Proven, Writer, ensure_lens, place_of, status_of
 from promptfix.models import LocalModel
 from promptfix.network import Dtype, Network, load_network
 from promptfix.neuronpedia import load_readings
 from promptfix.records import Prompt
+from promptfix.remote import SYSTEM, RemoteModel
 from promptfix.sae import Sae
 from promptfix.tasks import DataError, Item, Task, digest, load
 
 TASKS: tuple[Task, ...] = ("math", "metaphor")
+REMOTE_TOKENS = 512
+"""The longest answer of another model; large ones think aloud."""
 LONGEST_NOTE = 64
 """Tokens that are left free for a note."""
 
@@ -59,6 +64,10 @@ class Job:
     """Generated texts that features are read from."""
     device: str = "auto"
     dtype: Dtype = "auto"
+    traces: tuple[Path, ...] = ()
+    """Files of traces that `promptfix serve` kept."""
+    answers: RemoteModel | None = None
+    """Who answers, if it is not the model that is read."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +116,17 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
 
 def _bench(job: Job) -> Bench:
     files = [(path.stem, load(path)) for path in job.data]
+    files += [(path.stem, load_traces(path)) for path in job.traces]
     items = [item for _, found in files for item in found]
     if len({item.gold for item in items}) < 2:
         raise DataError("all items have the same answer; nothing can be learnt from them")
     network = load_network(job.model, job.device, job.dtype)
-    items = _fitting(items, network, job.max_tokens)
+    items = _fitting(items, network, 1 if job.answers else job.max_tokens)
     sae = Sae.load(job.sae, d_in=network.width)
     library = load_library(job.out, job.annotations)
+    _check_answers(library, job)
     name, lens = ensure_lens(job.out / "lenses.json", job.model, job.sae, network, sae)
-    answers = job.cache / f"answers-{lens.model_sha256[:12]}.jsonl"
-    cache = AnswerCache(LocalModel(network), answers, job.max_tokens)
+    cache = _cache(job, network, lens)
     digests = {stem: digest(found) for stem, found in files}
     source = Source(command="promptfix mine", data=digests, seeds=(job.seed,))
     return Bench(
@@ -126,8 +136,32 @@ def _bench(job: Job) -> Bench:
         Microscope(network, sae, name),
         sae,
         _answered(items, _ordered(library), library, cache),
-        Writer(job.out, job.annotations, name, lens.d_sae, source),
+        Writer(job.out, job.annotations, name, lens.d_sae, source, _answering(job)),
     )
+
+
+def _answering(job: Job) -> str | None:
+    return job.answers.name if job.answers else None
+
+
+def _check_answers(library: Library, job: Job) -> None:
+    """Raise DataError if the folders hold what was measured on another model's answers."""
+    measured = (*library.measurements.values(), *library.uplifts.values())
+    others = {one.answers for one in measured} - {_answering(job)}
+    if others:
+        raise DataError(
+            f"{job.out} and {job.annotations} hold measurements on the answers of another model; "
+            "name copies of them without these: one library is for one model that answers"
+        )
+
+
+def _cache(job: Job, network: Network, lens: Lens) -> AnswerCache:
+    """The answers that are known, and who is asked for the others."""
+    if job.answers is None:
+        file = job.cache / f"answers-{lens.model_sha256[:12]}.jsonl"
+        return AnswerCache(LocalModel(network), file, job.max_tokens)
+    asked = sha256(f"{job.answers.name}\n{SYSTEM}".encode()).hexdigest()
+    return AnswerCache(job.answers, job.cache / f"answers-{asked[:12]}.jsonl", REMOTE_TOKENS)
 
 
 def _evidence(bench: Bench) -> Evidence:
@@ -161,6 +195,7 @@ def _proven(
         bench.answered.plain[held],
         bench.job.seed,
         bench.job.max_tokens,
+        own=bench.job.answers is None,
     )
     texts = _generated_texts(bench.job.seed, bench.job.texts)
     network, d_sae = bench.microscope.network, bench.writer.d_sae

@@ -45,6 +45,8 @@ class Trial:
     """[items]: whether the plain answer is right."""
     seed: int
     max_tokens: int
+    own: bool = True
+    """Whether the answers are the network's own."""
 
     def falsify(self, candidate: Candidate) -> Falsification:
         """Inject top grams and reword; of a lexical detector only its look-up rule is tried.
@@ -66,17 +68,29 @@ class Trial:
             lookup=candidate.lookup,
         )
 
-    def cause(self, candidate: Candidate) -> tuple[Cause, Outcomes]:
-        """Edit the features, and re-read noted prompts. Also: what uncleared findings did."""
+    def cause(self, candidate: Candidate) -> tuple[Cause | None, Outcomes]:
+        """Edit the features, and re-read noted prompts. Also: what uncleared findings did.
+
+        Nothing is known of the cause where another model answers: its features cannot be edited.
+        """
         scorer = Scorer(self.microscope, candidate.choice)
         fired = np.flatnonzero(candidate.fired)
+        fall, uncleared = self._reread(candidate, scorer, fired)
+        compared = scorer.compares and not candidate.lexical
+        changes = candidate.uplift[fired][uncleared]
+        left = Outcomes(
+            prompts=candidate.calibrated.prompts,
+            annotated=len(changes) if compared else 0,
+            repaired=int((changes > 0).sum()) if compared else 0,
+            harmed=int((changes < 0).sum()) if compared else 0,
+        )
+        if not self.own:
+            return None, left
         quiet = np.flatnonzero(~candidate.fired & self.right)
         ablated = self._flips(fired, ablation(scorer.features))
         levels = self._levels(scorer, fired)
         steered = self._flips(quiet, steering(levels))
-        fall, uncleared = self._reread(candidate, scorer, fired)
         repaired = candidate.uplift[fired] > 0
-        compared = scorer.compares and not candidate.lexical
         told = Cause(
             fired=ablated.asked,
             ablated_repaired=ablated.repaired,
@@ -87,13 +101,6 @@ class Trial:
             compared=len(fired) if compared else 0,
             fell=int((fall > 0).sum()) if compared else 0,
             fall_predicts_repair=predicts(fall, repaired) if compared else None,
-        )
-        changes = candidate.uplift[fired][uncleared]
-        left = Outcomes(
-            prompts=candidate.calibrated.prompts,
-            annotated=len(changes) if compared else 0,
-            repaired=int((changes > 0).sum()) if compared else 0,
-            harmed=int((changes < 0).sum()) if compared else 0,
         )
         return told, left
 

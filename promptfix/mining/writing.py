@@ -101,7 +101,7 @@ class Proven:
     candidate: Candidate
     readings: Mapping[int, str]
     falsification: Falsification
-    cause: Cause
+    cause: Cause | None
     uncleared: Outcomes
     together: Outcomes
     """All detectors of the task."""
@@ -116,6 +116,8 @@ class Writer:
     lens: str
     d_sae: int
     source: Source
+    answers: str | None = None
+    """The model whose answers were scored, where it is not the lens's own."""
 
     def write(self, proven: Proven) -> tuple[Detector, Measurement]:
         """Write a detector, as experimental, its measurement and its annotation's uplift."""
@@ -127,6 +129,7 @@ class Writer:
             detector=detector.stamp,
             lens=self.lens,
             annotation=annotation.stamp,
+            answers=self.answers,
             calibration=calibration,
             harm=Bound(at_most=round(candidate.calibrated.harm_at_most, 6), confidence=CONFIDENCE),
             uncleared=proven.uncleared if proven.uncleared.annotated else None,
@@ -140,6 +143,7 @@ class Writer:
         uplift = Uplift(
             annotation=annotation.stamp,
             lens=self.lens,
+            answers=self.answers,
             calibration=calibration,
             source=self.source,
         )
