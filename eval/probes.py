@@ -93,14 +93,18 @@ def _likelihood(weights: Floats, x: Matrix, y: Bools) -> float:
     return float((np.where(y, logits, 0.0) - np.logaddexp(0.0, logits)).sum())
 
 
-def random_sae(sae: Sae, residuals: Tensor, seed: int) -> Sae:
-    """An SAE of random directions: as many features as `sae`, each firing as often as there.
+def random_sae(sae: Sae, residuals: Tensor, seed: int, *, turned: bool = False) -> Sae:
+    """An SAE that learnt nothing of this model: each feature fires as often as in `sae`.
 
-    Encoder and decoder are the same random unit vectors; a threshold for each sets its rate on
-    `residuals` [positions, d].
+    Its directions are random, or (`turned`) those of `sae` under one random rotation, which keeps
+    all angles between features. Encoder and decoder are the same unit vectors; a threshold for
+    each sets its rate on `residuals` [positions, d].
     """
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randn(sae.config.d_sae, sae.config.d_in, generator=generator)
+    if turned:
+        square = torch.randn(sae.config.d_in, sae.config.d_in, generator=generator)
+        rows = sae.weights["W_dec"].cpu() @ torch.linalg.qr(square).Q
     rows = rows / rows.norm(dim=1, keepdim=True)
     rates = (sae.encode(residuals) > 0).float().mean(0).clamp(min=1 / len(residuals))
     middle = residuals.mean(0)

@@ -50,6 +50,9 @@ def sae() -> str:
     rows: list[tuple[object, ...]] = [
         (key.replace("_", " "), f"{100 * found[key]:.2f} %", goal) for key, goal in goals.items()
     ]
+    if seen := found.get("validated"):
+        random = f"{100 * seen['share_random_sae']:.1f} % in a random SAE"
+        rows.append(("validated features", f"{100 * seen['share']:.1f} %", f">= 93 %; {random}"))
     return table(("what", "measured", "goal"), [*rows, ("tokens", found["n_tokens"], "")])
 
 

@@ -1,9 +1,9 @@
 """How good is the SAE? `python -m eval.sae_quality`, on prompts unseen by it and by mini.
 
 Unexplained variance, active features, cross-entropy recovered when the reconstruction is spliced in
-(against mean ablation), dead features. Prompts: held-out stories and unit-word problems, fresh
-generated problems and metaphor cases of another seed, and, where PROMPTFIX_DATA is set, SVAMP's
-training half and moh-rest.
+(against mean ablation), dead features, validated features (validated.py). Prompts: held-out stories
+and unit-word problems, fresh generated problems and metaphor cases of another seed, and, where
+PROMPTFIX_DATA is set, SVAMP's training half and moh-rest.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from eval.common import WEIGHTS, write_result
+from eval.probes import random_sae
+from eval.validated import half, validated
 from promptfix.chat import encode
 from promptfix.hooks import resolve
 from promptfix.microscope import Microscope
@@ -31,14 +34,14 @@ from promptfix.tasks import load
 SEED = 424_243
 
 
-def texts(count: int) -> list[str]:
-    """Unseen prompts, a third from each source."""
+def texts(count: int) -> tuple[list[str], list[str]]:
+    """Unseen prompts of the generator, and others: its held-out stories, and real ones."""
     fresh = [d.prompt for d in itertools.islice(Mixture(None).stream(SEED), count) if d.prompt]
     held = [row["question"] for row in (*stories(count // 2, SEED), *unit_words(count // 4, SEED))]
     folder = Path(os.environ.get("PROMPTFIX_DATA", "missing"))
     files = [folder / "math/svamp-train.jsonl", folder / "metaphor/moh-rest.jsonl"]
     real = [item.prompt for file in files if file.exists() for item in load(file)]
-    return fresh + held + real[:count]
+    return fresh, held + real[:count]
 
 
 @contextmanager
@@ -102,6 +105,20 @@ def reconstruction(sae: Sae, seen: torch.Tensor) -> dict[str, float]:
     }
 
 
+def meanings(
+    microscope: Microscope, sae: Sae, seen: torch.Tensor, fresh: list[str], others: list[str]
+) -> dict[str, Any]:
+    """Features whose reading, fixed on the generator's prompts, holds on other sources."""
+    size = microscope.network.model.config.vocab_size
+    some = seen[:: max(1, len(seen) // 40_000)]
+    saes = {
+        "own": sae,
+        "random_sae": random_sae(sae, some, SEED, turned=True),
+        "random_directions": random_sae(sae, some, SEED),
+    }
+    return validated(saes, half(microscope, fresh, size), half(microscope, others, size))
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,7 +128,8 @@ def main() -> None:
     parser.add_argument("--no-write", action="store_true")
     options = parser.parse_args()
     network, sae = load_network(options.model), Sae.load(options.sae)
-    prompts = texts(options.prompts)
+    fresh, others = texts(options.prompts)
+    prompts = fresh + others
     microscope = Microscope(network, sae, lens="")
     seen = torch.cat([r for _, r in microscope.residuals([Prompt(text=t) for t in prompts])])
     ce = losses(network, sae, prompts[:: max(1, len(prompts) // 300)], seen.mean(0))
@@ -119,6 +137,7 @@ def main() -> None:
         **reconstruction(sae, seen),
         "ce_recovered": (ce["ablated"] - ce["spliced"]) / (ce["ablated"] - ce["clean"]),
         "ce": ce,
+        "validated": meanings(microscope, sae, seen, fresh, others),
         "n_tokens": len(seen),
         "n_prompts": len(prompts),
         "d_sae": sae.config.d_sae,
