@@ -1,4 +1,4 @@
-"""What the cases by hand say against the library: a claim without them, or one they refute.
+"""What cases by hand and measurements say against the library: claims that they do not bear out.
 
 A library is used without asking this; `promptfix check` and the tests ask.
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from promptfix.cases import digest, passes, tally
 from promptfix.crosscheck import Shelf
 from promptfix.errors import Problem
+from promptfix.evidence import doubts, earned, reasons
 from promptfix.formats import Case, Detector, Status
 from promptfix.measures import Recording, Tally
 
@@ -17,7 +18,7 @@ AGAIN = "run promptfix check --record"
 def problems(shelf: Shelf) -> Iterator[Problem]:
     """All that cases and recordings leave to be done."""
     for name, detector in shelf.detectors.items():
-        for where, message, remedy in _unproven(shelf, detector):
+        for where, message, remedy in (*_unproven(shelf, detector), *_overclaimed(shelf, detector)):
             yield Problem(shelf.name(f"detector:{name}"), where, message, remedy)
     named = {x.misunderstanding for x in (*shelf.detectors.values(), *shelf.annotations.values())}
     for kind in shelf.cases.keys() - named:
@@ -44,6 +45,20 @@ def _unproven(shelf: Shelf, detector: Detector) -> Iterator[tuple[str, str, str]
     elif recording is None or detector.stamp not in recording.detectors:
         message = f"{detector.status.value} without a recording of this version on the cases"
         yield "$.status", message, AGAIN
+
+
+def _overclaimed(shelf: Shelf, detector: Detector) -> Iterator[tuple[str, str, str]]:
+    """Trust that the detector's own numbers do not earn."""
+    measurement = shelf.measurements.get(detector.id)
+    recording = shelf.recordings.get((detector.misunderstanding, detector.lens))
+    if measurement is None or detector.status is not Status.trusted:
+        return
+    cases = recording.detectors.get(detector.stamp) if recording else None
+    lexical = detector.scope == "lexical"
+    if earned(measurement, cases, lexical=lexical) is not Status.trusted:
+        why = doubts(measurement, cases) or reasons(measurement, cases, lexical=lexical)
+        message = f"{detector.status.value}, but {'; '.join(why)}"
+        yield "$.status", message, "mine it again, or lower the status"
 
 
 def _refuted(

@@ -1,12 +1,14 @@
 """A detector's status is what its numbers say, here and in the library that ships."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from promptfix.errors import LibraryError
 from promptfix.evidence import beats_lookup, doubts, earned, reasons
 from promptfix.formats import Status
-from promptfix.library import load
+from promptfix.library import check, load
 from promptfix.measures import (
     Bound,
     Count,
@@ -143,3 +145,14 @@ def test_the_bounds_that_ship_are_those_of_the_counts(measurement):
     bound = harm_bound(seen.harmed, seen.prompts)
     assert measurement.harm.confidence == CONFIDENCE
     assert measurement.harm.at_most == pytest.approx(bound, abs=1e-6)
+
+
+def test_a_status_that_the_numbers_do_not_earn_is_a_problem(tmp_path):
+    """`promptfix check` names a detector that calls itself trusted without having been tried."""
+    for name in ("detectors", "annotations"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    measured = next(d for d in LIBRARY.detectors if d.status is Status.measured)
+    file = tmp_path / "detectors" / measured.misunderstanding / f"{measured.id}.json"
+    file.write_text(file.read_text().replace('"measured"', '"trusted"'))
+    with pytest.raises(LibraryError, match="trusted, but"):
+        check(tmp_path / "detectors", tmp_path / "annotations")
