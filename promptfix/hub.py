@@ -12,6 +12,8 @@ from pathlib import Path
 from promptfix.errors import MicroscopeError
 
 _ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+_PLAIN = frozenset({"model", "weights"})
+"""Folders that say nothing about which model lies in them."""
 
 
 def model_folder(source: Path | str) -> Path:
@@ -39,12 +41,13 @@ def model_folder(source: Path | str) -> Path:
 
 
 def model_name(folder: Path) -> str:
-    """Name a model for people: that of its folder, or in the Hugging Face cache its id."""
+    """Name a model for people: as its folder says, or in the Hugging Face cache by its id."""
     here = folder.absolute()
     cached = here.parent.parent.name
     if here.parent.name == "snapshots" and cached.startswith("models--"):
         return cached.removeprefix("models--").replace("--", "/")
-    return folder.resolve().name
+    named = (part for part in reversed(here.resolve().parts) if part not in _PLAIN)
+    return next(named)
 
 
 def sae_folder(source: Path | str) -> Path:

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from promptfix.assembly import EMBEDDED
 from promptfix.errors import MicroscopeError
 from promptfix.hub import imported, model_folder, model_name, sae_folder
 from promptfix.lens import identify
@@ -33,6 +34,11 @@ def test_a_model_of_the_hub_is_found_in_the_cache(cache, name):
     assert model_name(folder) == "org/tiny-it"
     assert load_network(name, "cpu").width == 32
     assert identify(folder, save_sae(cache / "sae")).model == "org/tiny-it"
+
+
+def test_a_folder_is_called_by_what_says_something():
+    """The embedded model lies in mini/weights/model."""
+    assert model_name(EMBEDDED / "model") == "mini"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from promptfix.assembly import EMBEDDED
 from promptfix.errors import LensError, MicroscopeError, PromptfixWarning
 from promptfix.formats import Detector, Lens
 from promptfix.health import bounds, compare, measure, self_check
+from promptfix.hub import model_name
 from promptfix.lens import check_lens, find_lens, identify, warn_of_other_form
 from promptfix.library import Library
 from promptfix.local import load_local
@@ -199,13 +200,14 @@ def test_an_sae_is_held_against_its_own_figures(tmp_path):
         ({}, False),
         ({"model_name": "org/a-base"}, True),
         ({"model_name": "org/a-instruct"}, False),
-        ({"model_name": "org/model"}, False),
+        ({"model_name": "org/{}"}, False),
         ({"template_sha256": "0" * 64}, True),
     ],
 )
 def test_a_chat_model_with_a_base_sae_is_warned_about(model, tmp_path, said, warned):
     """Told by the template's hash, else by the name of the model that the SAE was trained on."""
-    sae = save_sae(tmp_path / "sae", extra=said)
+    named = {key: value.format(model_name(model)) for key, value in said.items()}
+    sae = save_sae(tmp_path / "sae", extra=named)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warn_of_other_form(model, sae)

@@ -177,7 +177,12 @@ class ChatRequest(Request):
 class CompletionRequest(Request):
     """The body of POST /v1/completions: raw text, or token ids, to go on from."""
 
-    prompt: Text | list[Text] | Ids | list[Ids]
+    prompt: (
+        Text
+        | Annotated[list[Text], Field(min_length=1)]
+        | Ids
+        | Annotated[list[Ids], Field(min_length=1)]
+    )
     max_tokens: int | None = Field(default=None, ge=0)
     logprobs: int | None = Field(default=None, ge=0, le=20)
     echo: bool | None = None
@@ -187,8 +192,6 @@ class CompletionRequest(Request):
         self.refuse_unsupported()
         several = isinstance(self.prompt, list) and not isinstance(self.prompt[0], int)
         inputs: list[Any] = self.prompt if several else [self.prompt]  # pyright: ignore[reportAssignmentType]
-        if not inputs:
-            raise Refused("prompt is empty", param="prompt")
         tokens = 16 if self.max_tokens is None else self.max_tokens  # OpenAI's, for completions
         return Work(
             inputs=tuple(tuple(one) if isinstance(one, list) else one for one in inputs),
