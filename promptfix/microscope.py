@@ -6,6 +6,7 @@ user's tokens and the read-out.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 import torch
@@ -19,7 +20,10 @@ from promptfix.network import Network, Prefill, in_batches, out_of_memory
 from promptfix.pipeline import Look
 from promptfix.records import Activation, Prompt, Reading
 from promptfix.saefile import SaeConfig
+from promptfix.together import Together
 
+_TOGETHER = 16
+"""How many prompts that arrive together are read at once."""
 _POSITIONS = 512
 """How many positions are looked at together: of a whole SAE, one takes as much as it is wide."""
 
@@ -70,6 +74,7 @@ class Microscope:
         self._lens = lens
         self._tap = Tap(network.model, encoder.config.hook)
         self._read = engine.read if engine else network.read
+        self._hear_together = Together(self._hear)
 
     @property
     def lens(self) -> str:
@@ -91,7 +96,8 @@ class Microscope:
                 activations = self._look(chat, now.residual)
             else:
                 now = None
-                activations = self._look(chat, self._hear(chat))
+                self.network.check_length(len(chat.ids))
+                activations = self._look(chat, self._hear_together(chat.ids))
         except PromptfixError:
             raise
         except Exception as error:
@@ -153,10 +159,11 @@ class Microscope:
             self.network.model(input_ids=ids, use_cache=False)
         return heard[0]
 
-    def _hear(self, chat: Chat) -> Tensor:
-        """Run a prompt up to the tap: [tokens, d]."""
-        self.network.check_length(len(chat.ids))
-        return self._run([chat.ids])[0]
+    def _hear(self, prompts: Sequence[tuple[int, ...]]) -> Sequence[Tensor]:
+        """Run token ids up to the tap: for each prompt [at least its tokens, d]."""
+        lengths = [*map(len, prompts)]
+        heard = in_batches(lengths, _TOGETHER, lambda some: self._run([prompts[i] for i in some]))
+        return [residual for _, residual in sorted(heard, key=itemgetter(0))]
 
     @torch.inference_mode()
     def _look(self, chat: Chat, residual: Tensor | None) -> tuple[Activation, ...]:
