@@ -43,7 +43,7 @@ def measure(part: str, options: argparse.Namespace) -> Iterator[Row]:
     elif part == "start":
         yield from cost_serving.start(WEIGHTS / "model", options.pairs)
     else:
-        yield from cost_serving.throughput(WEIGHTS / "model", options.pairs, options.transformers)
+        yield from cost_serving.throughput(WEIGHTS, work, options.pairs, options.transformers)
 
 
 def ratios(rows: list[Row]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shlex
+import shutil
 import socket
 import statistics
 import subprocess
@@ -63,9 +64,11 @@ def start(model: Path, pairs: int) -> Iterator[Row]:
     }
 
 
-def throughput(model: Path, pairs: int, transformers: str | None) -> Iterator[Row]:
+def throughput(folder: Path, work: Path, pairs: int, transformers: str | None) -> Iterator[Row]:
     """Requests at once against one at a time, on mini; the peer is left out if it is not there."""
-    with serving(_promptfix(), "/readyz") as ours:
+    model = unending(folder / "model", work / "mini-unending")
+    command = [*_promptfix(), "--model", str(model), "--sae", str(folder / "sae")]
+    with serving([*command, "--traces", "none"], "/readyz") as ours:
         if transformers is None:
             yield _measured({"promptfix": (ours, "mini")}, pairs)
             return
@@ -73,6 +76,22 @@ def throughput(model: Path, pairs: int, transformers: str | None) -> Iterator[Ro
         with serving([*peer, "--device", "cpu", "--host", "127.0.0.1"], "/health") as theirs:
             servers = {"promptfix": (ours, "mini"), "transformers serve": (theirs, str(model))}
             yield _measured(servers, pairs)
+
+
+def unending(model: Path, copy: Path) -> Path:
+    """Copy a model, which then ends its answers with a token that it never writes.
+
+    All answers are then as long as asked for. Weights, tokenizer and template stay what they are.
+    """
+    never = 3  # <|system|>
+    shutil.copytree(model, copy, dirs_exist_ok=True)
+    for name in ("config.json", "generation_config.json"):
+        content = json.loads((copy / name).read_text("utf-8"))
+        (copy / name).write_text(json.dumps(content | {"eos_token_id": never}), "utf-8")
+    file = copy / "tokenizer_config.json"
+    content = json.loads(file.read_text("utf-8")) | {"eos_token": "<|system|>"}
+    file.write_text(json.dumps(content), "utf-8")
+    return copy.resolve()
 
 
 def _measured(servers: dict[str, tuple[int, str]], pairs: int) -> Row:
@@ -91,7 +110,7 @@ def _measured(servers: dict[str, tuple[int, str]], pairs: int) -> Row:
         "part": "throughput",
         "model": "mini",
         "requests": TOGETHER,
-        "new_tokens_at_most": NEW,
+        "new_tokens": NEW,
         "pairs": pairs,
         "throughput_16_over_1": ratio(rounds, "promptfix, together", "promptfix, alone"),
         "tokens_per_second": {name: statistics.median(each) for name, each in speeds.items()},
@@ -115,7 +134,9 @@ def _ask(port: int, model: str, number: int) -> int:
     )
     answer: dict[str, Any] = json.loads(connection.getresponse().read())
     connection.close()
-    return answer["usage"]["completion_tokens"]
+    if (written := answer["usage"]["completion_tokens"]) != NEW:
+        raise ValueError(f"{written} tokens were written where {NEW} were asked for")
+    return written
 
 
 def _promptfix() -> list[str]:

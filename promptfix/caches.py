@@ -6,16 +6,51 @@ where. Every token stays beside the one before it, so that sliding windows see w
 
 import copy
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from transformers import DynamicCache
+from transformers import cache_utils
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 Cache: TypeAlias = Any
 """A `transformers.DynamicCache`."""
+
+_ROOM = 64
+"""How many tokens a batch can grow by before its tensors are copied."""
+
+
+class _Roomy(DynamicLayer):
+    """A layer with room behind its tokens, so that one more does not copy all of them.
+
+    Not for sharing: who forks it writes into the same room.
+    """
+
+    _room: tuple[Tensor, Tensor]
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Append tokens, [rows, heads, tokens, d] each, and return all."""
+        had = self.get_seq_length()
+        count = had + key_states.shape[-2]
+        if not had or count > self._room[0].shape[-2]:
+            self._make_room(key_states, value_states, had, count + _ROOM)
+        for room, states in zip(self._room, (key_states, value_states), strict=True):
+            room[:, :, had:count] = states
+        self.keys, self.values = (room[:, :, :count] for room in self._room)
+        return self.keys, self.values
+
+    def _make_room(self, keys: Tensor, values: Tensor, had: int, tokens: int) -> None:
+        if not self.is_initialized:
+            self.lazy_initialization(keys, values)
+        room = [like.new_empty((*like.shape[:2], tokens, like.shape[3])) for like in (keys, values)]
+        if had:
+            for side, states in zip(room, (self.keys, self.values), strict=True):
+                side[:, :, :had] = cast("Tensor", states)
+        self._room = room[0], room[1]
+
 
 _SHAREABLE = (DynamicLayer, DynamicSlidingWindowLayer)
 """Layers of a cache that grow by making new tensors and can be cropped exactly."""
@@ -44,20 +79,25 @@ def flexible(cache: Cache) -> bool:
     )
 
 
-def stack(caches: Sequence[Cache], lengths: Sequence[int]) -> Cache:
+def empty(*, roomy: bool = False) -> Cache:
+    """Make an empty cache; a roomy one is for appending token by token, and never forked."""
+    return cache_utils.Cache(layer_class_to_replicate=_Roomy if roomy else DynamicLayer)
+
+
+def stack(caches: Sequence[Cache], lengths: Sequence[int], *, roomy: bool = False) -> Cache:
     """Put the first so many tokens of caches into one batch, a row each or several.
 
     All have to be flexible. Tensors are copied. Without any token the result is empty.
     """
-    longest, merged = max(lengths), DynamicCache()
+    longest, merged = max(lengths), empty(roomy=roomy)
     if not longest:
         return merged
     depth = max(len(cache.layers) for cache in caches)
     like = next(cache for cache, length in zip(caches, lengths, strict=True) if length)
     for number in range(depth):
-        empty = like.layers[number].keys[:1, :, :0], like.layers[number].values[:1, :, :0]
+        none = like.layers[number].keys[:1, :, :0], like.layers[number].values[:1, :, :0]
         pairs = [
-            (cache.layers[number].keys, cache.layers[number].values) if length else empty
+            (cache.layers[number].keys, cache.layers[number].values) if length else none
             for cache, length in zip(caches, lengths, strict=True)
         ]
         keys, values = (
@@ -68,9 +108,9 @@ def stack(caches: Sequence[Cache], lengths: Sequence[int]) -> Cache:
     return merged
 
 
-def take(cache: Cache, rows: Sequence[int], length: int) -> Cache:
+def take(cache: Cache, rows: Sequence[int], length: int, *, roomy: bool = False) -> Cache:
     """Take rows out of a batch, with the last so many columns. Tensors are copied."""
-    taken = DynamicCache()
+    taken = empty(roomy=roomy)
     for number, layer in enumerate(cache.layers):
         index = torch.tensor(rows, device=layer.keys.device)
         keys, values = (side[index, :, -length:].clone() for side in (layer.keys, layer.values))

@@ -14,12 +14,12 @@ from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from time import monotonic
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
-from promptfix.caches import Cache, flexible, mask_of, stack, take
+from promptfix.caches import Cache, empty, flexible, mask_of, stack, take
 from promptfix.decoding import Writer
 from promptfix.errors import ModelError, PromptfixWarning
 from promptfix.hooks import Tap
@@ -28,6 +28,8 @@ from promptfix.records import Piece, Sampling
 
 CHUNK = 256
 """How many tokens of a prompt are read in one round."""
+HOLD = 0.05
+"""Seconds for which pieces of an answer are held back, so that no thread is woken for each."""
 _TOKENS = 4096
 """How many tokens are read in one round, of all prompts together."""
 
@@ -59,12 +61,15 @@ class _Write:
 
     prefill: Prefill
     writer: Writer
-    pieces: "SimpleQueue[Piece | Exception]" = field(default_factory=SimpleQueue)
+    pieces: "SimpleQueue[list[Piece] | Exception]" = field(default_factory=SimpleQueue)
     over: bool = False
     """Whether it is at its end, or nobody waits for it any more."""
+    _held: list[Piece] = field(default_factory=list[Piece])
+    _told: float = 0.0
+    """When pieces were last handed on."""
 
     def add(self, logits: Tensor, token: int | None = None) -> None:
-        """Hand on the next piece."""
+        """Write the next piece, and hand it on unless others were handed on just now."""
         if self.over:
             return
         try:
@@ -73,11 +78,16 @@ class _Write:
             self.fail(error)
             return
         self.over = piece.finish is not None
-        self.pieces.put(piece)
+        self._held.append(piece)
+        now = monotonic()
+        if self.over or now - self._told > HOLD:
+            self.pieces.put(self._held)
+            self._held, self._told = [], now
 
     def fail(self, error: Exception) -> None:
         """Tell the one who waits."""
         self.over = True
+        self.pieces.put(self._held)
         self.pieces.put(error)
 
 
@@ -121,11 +131,11 @@ class Engine:
         self._submit(job)
         try:
             while True:
-                piece = job.pieces.get()
-                if isinstance(piece, Exception):
-                    raise piece
-                yield piece
-                if piece.finish:
+                pieces = job.pieces.get()
+                if isinstance(pieces, Exception):
+                    raise pieces
+                yield from pieces
+                if pieces and pieces[-1].finish:
                     return
         finally:
             job.over = True
@@ -211,7 +221,7 @@ class _Rows:
     def __init__(self, network: Network) -> None:
         self.writes: list[_Write] = []
         self._network = network
-        self._cache: Cache = DynamicCache()
+        self._cache: Cache = empty(roomy=True)
         self._lengths: list[int] = []
         """Tokens of each row in the cache."""
 
@@ -225,10 +235,10 @@ class _Rows:
         caches = [write.prefill.cache for write in alive]
         lengths = [len(write.prefill.ids) for write in alive]
         if self.writes:
-            columns = max(self._lengths)
-            self._cache = _beside(self._cache, columns, stack(caches, lengths), max(lengths))
+            caches, columns = [self._cache, stack(caches, lengths)], max(lengths)
+            self._cache = stack(caches, [max(self._lengths), columns], roomy=True)
         else:
-            self._cache = stack(caches, lengths)
+            self._cache = stack(caches, lengths, roomy=True)
         self.writes += alive
         self._lengths += lengths
 
@@ -261,19 +271,16 @@ class _Rows:
         keep = [row for row, write in enumerate(self.writes) if not write.over]
         if len(keep) == len(self.writes):
             return
-        self.writes = [self.writes[row] for row in keep]
+        cache, self.writes = self._cache, [self.writes[row] for row in keep]
         self._lengths = [self._lengths[row] for row in keep]
-        self._cache = take(self._cache, keep, max(self._lengths)) if keep else DynamicCache()
+        self._cache = empty(roomy=True)
+        if keep:
+            self._cache = take(cache, keep, max(self._lengths), roomy=True)
 
 
 def can_batch(network: Network) -> bool:
     """Say whether a model's cache can be cut and padded: not where it is a running state."""
     return flexible(network.new_cache())
-
-
-def _beside(one: Cache, columns: int, other: Cache, more: int) -> Cache:
-    """Put two batches into one."""
-    return stack([one, other], [columns, more])
 
 
 def _read_together(network: Network, jobs: Sequence[_Read]) -> list[Prefill]:
@@ -284,7 +291,7 @@ def _read_together(network: Network, jobs: Sequence[_Read]) -> list[Prefill]:
     """
     longest = max(job.upto - job.kept for job in jobs)
     starts = [max(0, job.upto - longest) for job in jobs]
-    before = [job.before.cache if job.before else DynamicCache() for job in jobs]
+    before = [job.before.cache if job.before else empty() for job in jobs]
     cache = stack(before, starts)
     rows = [job.ids[start : job.upto] for job, start in zip(jobs, starts, strict=True)]
     ids = network.tensor([[*[0] * (longest - len(row)), *row] for row in rows])

@@ -123,9 +123,8 @@ class Network:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn token ids into text, without special tokens."""
-        return self.tokenizer.decode(
-            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
+        # Not the tokenizer's own `decode`, whose bookkeeping takes longer than the decoding.
+        return self.tokenizer.backend_tokenizer.decode(ids, skip_special_tokens=True)
 
     def spell(self, token: int) -> str:
         """Write one token as text; special tokens too, by their names."""
