@@ -9,6 +9,7 @@ from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt, Sampling
 from promptfix.sae import Sae
+from promptfix.spelling import Spelling
 from tests.tiny import metaspace_tokenizer, save_model, save_sae, tokenizer
 
 BYTES, BARE_BYTES = tokenizer(), tokenizer(None)
@@ -47,8 +48,11 @@ def microscope(request, tmp_path_factory):
     return Microscope(load_network(folder, "cpu"), sae, "tiny")
 
 
-def plain(network, text):
-    """What transformers writes from scratch."""
+def plain(network, text, *, whole=False):
+    """What transformers writes from scratch, spelt token by token as single answers are.
+
+    Spelt as a whole, as those of a batch are, bytes that make no character come out otherwise.
+    """
     ids = torch.tensor([encode(network.tokenizer, Prompt(text=text)).ids])
     with torch.inference_mode():
         out = network.model.generate(
@@ -58,7 +62,10 @@ def plain(network, text):
             do_sample=False,
             pad_token_id=0,
         )
-    return network.decode(out[0, ids.shape[1] :].tolist())
+    new, spelling = out[0, ids.shape[1] :].tolist(), Spelling(network.decode)
+    if whole:
+        return network.decode(new)
+    return "".join(map(spelling.add, new)) + spelling.rest()
 
 
 @torch.inference_mode()
@@ -127,7 +134,8 @@ def test_answers_in_a_batch_are_those_of_each(microscope):
     """Padding is seen by no architecture."""
     model, prompts = LocalModel(microscope.network), [Prompt(text=text) for text in TEXTS]
     many = model.answer_many(prompts, max_tokens=SHORT.max_tokens)
-    assert [answer.text for answer in many] == [plain(microscope.network, text) for text in TEXTS]
+    expected = [plain(microscope.network, text, whole=True) for text in TEXTS]
+    assert [answer.text for answer in many] == expected
 
 
 def test_readings_in_a_batch_are_those_of_each(microscope):
