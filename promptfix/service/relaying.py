@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -134,9 +134,9 @@ class Relay:
         try:
             if job.told is not None:
                 yield b'data: {"choices":[],"promptfix":' + job.told + b"}\n\n"
-            relayed: AsyncIterator[bytes] = bytes_of(response)
-            async for chunk in relayed:
-                yield chunk
+            async with aclosing(bytes_of(response)) as relayed:
+                async for chunk in relayed:
+                    yield chunk
         finally:
             self._watch.answered(job.asked, job.seen, None, perf_counter() - job.started)
 

@@ -71,10 +71,10 @@ class Asked:
 def read(kind: Kind, raw: bytes, headers: Mapping[str, str], request_id: str) -> Asked:
     """Read a request. Raises Refused, UnicodeDecodeError or RecursionError."""
     text = raw.decode()
-    body = decode(text)
-    if OWN in body if isinstance(body, dict) else False:
-        text = without(text, OWN)
-    wishes = _wishes(body.pop(OWN, None) if isinstance(body, dict) else None, headers)
+    body, own = decode(text), None
+    if isinstance(body, dict) and OWN in body:
+        own, text = body.pop(OWN), without(text, OWN)
+    wishes = _wishes(own, headers)
     refuse_addresses(body, headers)
     return Asked(kind, text.encode(), body, wishes, headers, request_id)
 

@@ -71,8 +71,8 @@ class ServiceSettings(BaseSettings):
     upstream_retries: int = Field(default=2, ge=0, le=10)
     """How often a connection is tried again; a request that was sent never is."""
 
-    max_body: int = Field(default=1_000_000, ge=1)
-    """The largest request, in bytes. Images within a request need more."""
+    max_body: int = Field(default=20_000_000, ge=1)
+    """The largest request, in bytes; images come within requests."""
     max_prompt_tokens: int | None = Field(default=None, ge=1)
     """The longest prompt that is read; longer ones go on unread upstream, and are refused here."""
     max_tokens: int | None = Field(default=None, ge=1)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -62,28 +62,31 @@ async def kept_alive(
     async with aclosing(chunks):
         following = asyncio.ensure_future(anext(chunks, None))
         try:
-            patience: float | None = every
             while True:
-                done, _ = await asyncio.wait({following}, timeout=patience)
+                done, _ = await asyncio.wait({following}, timeout=every)
                 if not done:
                     yield COMMENT
                     continue
                 if (chunk := following.result()) is None:
                     return
                 yield chunk
-                patience = every if once_begun else None
+                if not once_begun:
+                    break
                 following = asyncio.ensure_future(anext(chunks, None))
         finally:
             await _stopped(following)
+        async for chunk in chunks:
+            yield chunk
 
 
 async def ended(
-    chunks: AsyncIterator[bytes], failed: Callable[[Exception], object], *, between: bytes = b""
+    chunks: AsyncGenerator[bytes], failed: Callable[[Exception], object], *, between: bytes = b""
 ) -> AsyncGenerator[bytes]:
     """End a stream that breaks off with what went wrong, and `[DONE]`; `between` goes before."""
     try:
-        async for chunk in chunks:
-            yield chunk
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
     except Exception as error:  # noqa: BLE001 - the status is sent; the stream has to say it
         failed(error)
         yield between + frame(within_stream(error)) + DONE

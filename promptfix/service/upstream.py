@@ -4,7 +4,7 @@ Nothing is sent anywhere else, no redirect is followed and no proxy of the envir
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import httpx2
@@ -88,7 +88,7 @@ async def body_of(response: httpx2.Response) -> bytes:
         return await response.aread()
 
 
-async def bytes_of(response: httpx2.Response) -> AsyncIterator[bytes]:
+async def bytes_of(response: httpx2.Response) -> AsyncGenerator[bytes]:
     """A response as it comes, byte for byte. Raises ModelTimeout or ModelError."""
     with _one_error():
         async for chunk in response.aiter_raw():
