@@ -1,6 +1,7 @@
 """How far the service goes with a request, who says so, and who may."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from promptfix.cli import run
 from promptfix.errors import SettingsError
 from promptfix.pipeline import Pipeline, Policy
+from promptfix.service.app import create_app
 from promptfix.service.modes import choose, share
 from promptfix.service.settings import ServiceSettings
 from promptfix.settings import Settings, as_toml
 from promptfix.testing import FakeModel
+from tests.readme import ROOT, block
 from tests.serving import CLIENT, GROSS, QUIET, chat, error, library_of, post, seeing, serving
 
 
@@ -151,6 +154,25 @@ def test_one_file_the_environment_and_flags(
     assert service.content is True
     assert Settings.read(again).disabled == {"a"}
     assert as_toml(Settings.read(again)) in printed
+
+
+def test_the_readmes_settings_are_settings(tmp_path: Path) -> None:
+    """The example can be served as it stands."""
+    file = tmp_path / "promptfix.toml"
+    file.write_text(block("toml", "[service]"))
+    service, settings = ServiceSettings.read(file, traces=None), Settings.read(file)
+    assert service.reading_seconds == 1
+    create_app(pipeline(disabled=settings.disabled), service)
+
+
+def test_the_readmes_addresses_are_there() -> None:
+    """Every address of its table is one of the document's."""
+    table = (ROOT / "README.md").read_text("utf-8").partition("| address |")[2].partition("\n\n")[0]
+    with serving(pipeline()) as url:
+        known = set(CLIENT.get(f"{url}/schema/openapi.json").json()["paths"])
+    named = set(re.findall(r"(?:GET|POST) (/[\w/.]+)", table)) - {"/schema/openapi.json"}
+    assert len(named) > 6
+    assert named <= known
 
 
 @pytest.mark.parametrize(
