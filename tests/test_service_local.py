@@ -265,7 +265,8 @@ def test_slow_reading_costs_nobody_the_answer(model: Model) -> None:
             assert response.status_code == status
             if status == 200:
                 assert response.headers["x-promptfix-action"] == "error"
-                assert float(response.headers["x-promptfix-overhead-ms"]) >= 100
+                # uvloop's timers count whole milliseconds: they may ring up to one early.
+                assert float(response.headers["x-promptfix-overhead-ms"]) >= 99
     assert model.asked == [(Prompt(text=GROSS), None)]
 
 
