@@ -13,6 +13,7 @@ from promptfix.mini.corpus import metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture
+from promptfix.mini.corpus.planted import nouns, planted
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
 from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, retold
@@ -198,3 +199,30 @@ def test_a_problem_with_odd_numbers_keeps_them():
     question = "In 1999 a tree grew 2/3 of 9 feet and lost 50% of that. How many feet are left?"
     worked = Worked(question, ("9*2/3", "6/2"))
     assert all(retold(worked, Random(seed)) == worked for seed in range(20))
+
+
+TALE = "Near the ships she counted the sails, and all the gulls cried over her boats."
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_numbers_planted_in_prose_are_asked_for_rightly(seed):
+    """Each planted number stands before its noun, and the answer follows from those asked for."""
+    item = planted(TALE, Random(seed))
+    counts = {noun: int(n) for n, noun in re.findall(r"(\d+) ([a-z]+)", item.prompt)}
+    assert 2 <= len(counts) <= 4
+    assert set(counts) <= set(nouns(TALE)) == {"ships", "sails", "gulls", "boats"}
+    *sums, answer = item.solution.split("\n")
+    said = int(answer.removeprefix("Answer: "))
+    if " = " in sums[0]:
+        left, sign, right = re.search(r"(\d+) ([-+]) (\d+)", sums[0]).groups()
+        assert {int(left), int(right)} <= set(counts.values())
+        assert said == int(left) + int(right) * (1 if sign == "+" else -1)
+    else:
+        assert said == counts[sums[0]]
+
+
+def test_stories_have_names_of_their_own():
+    """No two schemas share a name, and about one story in eight is held out."""
+    names = [schema.name for schema in (*TRAINING, *HELD_OUT)]
+    assert len(names) == len(set(names))
+    assert 0.09 < len(HELD_OUT) / len(STORIES) < 0.16

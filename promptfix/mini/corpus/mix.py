@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from promptfix.mini.corpus import disguise, metaphor, notes, surface, worked
+from promptfix.mini.corpus import disguise, metaphor, notes, planted, surface, worked
 from promptfix.mini.corpus.draws import number
 
 TEXTS = {
@@ -30,6 +30,8 @@ TEXTS = {
 """Reading text -> how often it is drawn, against the others."""
 WEIGHTS = TEXTS | {"wordnet-glosses": 3}
 MAX_CHARACTERS = 420
+PROSE = tuple(name for name in TEXTS if name.startswith(("books", "stories")))
+"""The texts that numbers are planted in."""
 OPENINGS = "common-voice-sentences"
 _OPENING = re.compile(r"[A-Z][^\d?\n]{15,90}\.")
 
@@ -49,18 +51,20 @@ class Mixture:
         self._texts = _read_texts(data) if data else {}
         self._worked = worked.read(data) if data else []
         self._shortness = [1 / len(one.sums) for one in self._worked]
+        prose = [text for name, texts in self._texts.items() if name in PROSE for text in texts]
+        self._countable = [text for text in prose if len(planted.nouns(text)) > 1]
         self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
-            _problem: 0.45,
+            _problem: 0.43,
             _noted: 0.14,
-            _metaphor: 0.08,
-            _disguised: 0.06,
-            _sums: 0.07,
+            _metaphor: 0.07,
+            _disguised: 0.05,
+            _sums: 0.06,
         }
         if self._texts:
-            weights |= {self._text: 0.06, self._opened: 0.05}
+            weights |= {self._text: 0.05, self._opened: 0.04, self._planted: 0.09}
         if self._worked:
-            weights[self._real] = 0.09
+            weights[self._real] = 0.07
         self._makers, self._weights = list(weights), list(weights.values())
 
     def stream(self, seed: int) -> Iterator[Document]:
@@ -77,6 +81,10 @@ class Mixture:
         """A real problem told again; a short one is drawn as often as all its sums are few."""
         told = worked.retold(rng.choices(self._worked, self._shortness)[0], rng)
         return Document(told.question, told.reply)
+
+    def _planted(self, rng: Random) -> Document:
+        item = planted.planted(rng.choice(self._countable), rng)
+        return Document(item.prompt, item.solution)
 
     def _opened(self, rng: Random) -> Document:
         """A generated problem after a sentence from the reading texts, which plays no part."""

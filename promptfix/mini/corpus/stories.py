@@ -13,9 +13,10 @@ from promptfix.mini.corpus.schemas import ALL_SCHEMAS, Schema
 from promptfix.mini.corpus.stories_1 import STORIES_1
 from promptfix.mini.corpus.stories_2 import STORIES_2
 from promptfix.mini.corpus.stories_3 import STORIES_3
+from promptfix.mini.corpus.told import told
 
-STORIES: tuple[Schema, ...] = (*STORIES_1, *STORIES_2, *STORIES_3)
-STORY_SHARE = 0.5
+STORIES: tuple[Schema, ...] = (*STORIES_1, *STORIES_2, *STORIES_3, *told())
+STORY_SHARE = 0.75
 """Share of the problems that are told by a concrete story and not by an abstract schema."""
 
 
