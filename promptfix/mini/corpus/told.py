@@ -23,5 +23,5 @@ def _rows() -> Iterator[Schema]:
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         for line in file.read_text("utf-8").splitlines():
             row = json.loads(line)
-            lists = (tuple(row[key]) for key in ("facts", "asks", "steps"))
-            yield Schema(row["name"], *lists, row["phrase"], row.get("draw", ""))
+            facts, asks, steps = (tuple(row[key]) for key in ("facts", "asks", "steps"))
+            yield Schema(row["name"], facts, asks, steps, row["phrase"], row.get("draw", ""))
