@@ -47,6 +47,8 @@ PENDING = 10_000
 """Traces that may wait for the disk; further ones are lost."""
 PRUNE_EVERY = 500
 """Traces between two looks at what is too old or too much."""
+PAUSE = 0.005
+"""Seconds in which more traces may come before those that wait are written, all at once."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -75,6 +77,15 @@ TRACES = Table(
     Column("expected", String),
     Column("trace", String, nullable=False),
 )
+
+
+def _upsert() -> Any:
+    made = insert(TRACES)
+    new = {name: made.excluded[name] for name in ("action", "trace")}
+    return made.on_conflict_do_update(index_elements=[TRACES.c.id], set_=new)
+
+
+_UPSERT = _upsert()  # making it takes longer than running it
 
 
 class Labelled(NamedTuple):
@@ -188,11 +199,13 @@ class Store:
 
     def _flush(self) -> None:
         """Write all that waits, in one transaction."""
+        time.sleep(PAUSE)
         with self._lock:
-            rows, self._pending, self._flushing = self._pending, [], None
+            rows = {row["id"]: row for row in self._pending}  # of one trace the last
+            self._pending, self._flushing = [], None
         try:
             with self._engine.begin() as connection:
-                connection.execute(_upsert(), [self._row(row) for row in rows])
+                connection.execute(_UPSERT, [self._row(row) for row in rows.values()])
         except Exception:
             self.lost += len(rows)
             raise
@@ -260,12 +273,6 @@ def _open(path: Path) -> Engine:
 
     _META.create_all(engine)
     return engine
-
-
-def _upsert() -> Any:
-    made = insert(TRACES)
-    new = {name: made.excluded[name] for name in ("action", "trace")}
-    return made.on_conflict_do_update(index_elements=[TRACES.c.id], set_=new)
 
 
 def _size(engine: Engine) -> int:
