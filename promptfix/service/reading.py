@@ -105,17 +105,18 @@ class Reader:
         return Seen(trace, prefill, after - before)
 
     def _diagnose(self, pipeline: Pipeline, prompt: Prompt, mode: Mode) -> Diagnosis:
-        try:
-            check_length(self._speaker, prompt, self._settings.max_prompt_tokens)
-        except PromptTooLong as error:
-            return pipeline.unread(prompt, mode, str(error), "skipped")
+        if (most := self._settings.max_prompt_tokens) is not None:
+            try:
+                check_length(self._speaker, prompt, most)
+            except PromptTooLong as error:
+                return pipeline.unread(prompt, mode, str(error), "skipped")
         return pipeline.diagnose(prompt, mode=mode, keep=pipeline.policy.answers is None)
 
 
-def check_length(speaker: Speaker, prompt: Prompt | str | tuple[int, ...], most: int | None) -> int:
+def check_length(speaker: Speaker, prompt: Prompt | str | tuple[int, ...], most: int) -> int:
     """Count the tokens of a prompt. Raises PromptTooLong if there are more than allowed."""
     count = len(speaker.encode(prompt))
-    if most is not None and count > most:
+    if count > most:
         raise PromptTooLong(
             f"the prompt is {count} tokens long, and no more than {most} are read; shorten it"
         )
