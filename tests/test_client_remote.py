@@ -55,6 +55,15 @@ def test_detect_is_asked_for_by_default(url):
     assert sent(upstream.body) == GROSS
 
 
+def test_no_prompt_is_edited_for_a_model_that_nothing_was_measured_on(url):
+    """The request goes on as it came, and the trace says why."""
+    upstream = Upstream()
+    client = promptfix.wrap(upstream.client(), url=url, key=KEY, mode="repair")
+    trace = promptfix.trace_of(client.chat.completions.create(**says(GROSS) | {"model": "big"}))
+    assert sent(upstream.body) == GROSS
+    assert "calibrated" in trace.failure
+
+
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_a_service_that_refuses_costs_nobody_the_answer(url, key):
     """The request goes on as it came, and the trace says why; the key is not in it."""

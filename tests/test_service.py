@@ -192,13 +192,27 @@ def test_unknown_fields_are_let_pass(shared: str) -> None:
 
 def test_repair(url: str) -> None:
     """POST /v1/repair gives the whole trace without an answer."""
-    response = post(url, {"prompt": GROSS, "system": "Be brief."}, path="repair")
+    history = [{"role": "user", "text": QUIET}, {"role": "assistant", "text": "Four."}]
+    asked = {"prompt": GROSS, "system": "Be brief.", "history": history}
+    response = post(url, asked, path="repair")
     trace = Trace.model_validate_json(response.content)
     assert (trace.action, trace.answer) == ("repaired", None)
     assert trace.prompt.system == "Be brief."
+    assert [turn.text for turn in trace.prompt.history] == [QUIET, "Four."]
     assert response.headers["x-promptfix-action"] == "repaired"
     detected = post(url, {"prompt": GROSS, "mode": "detect"}, path="repair")
     assert detected.json()["action"] == "detected"
+
+
+def test_repair_for_a_model_that_nothing_was_measured_on(url: str) -> None:
+    """Whoever names a model beside the loaded one gets its prompts looked at, never edited."""
+    loaded = post(url, {"prompt": GROSS, "model": "fake", "mode": "repair"}, path="repair")
+    assert loaded.json()["action"] == "repaired"
+    for model in ("gpt-4o", ""):
+        seen = post(url, {"prompt": GROSS, "model": model}, path="repair").json()
+        assert (seen["action"], seen["mode"], seen["answers"]) == ("detected", "detect", model)
+        wished = {"prompt": GROSS, "model": model, "mode": "repair"}
+        assert "calibrated" in error(post(url, wished, path="repair"))["message"]
 
 
 def test_models(client: openai.OpenAI) -> None:

@@ -1,7 +1,5 @@
 """POST /v1/repair and /v1/tokenize: what can be said about a prompt without answering it."""
 
-from typing import Annotated
-
 from litestar import Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -22,11 +20,11 @@ class RepairRequest(Record):
 
     prompt: str
     system: str | None = None
-    history: Annotated[tuple[Message, ...], Field(strict=False)] = ()
+    history: list[Message] = Field(default_factory=list[Message])
     mode: Mode | None = None
     max_annotations: int | None = Field(default=None, ge=0)
     model: str | None = None
-    """The model that will answer, where the service has an upstream."""
+    """The model that will answer; None is the one that is loaded, or an upstream's unnamed one."""
 
 
 class TokenizeRequest(BaseModel):
@@ -62,12 +60,19 @@ async def repair(
     name = begin(request)
     wishes = Wishes(mode=data.mode, max_annotations=data.max_annotations)
     wishes = requests.with_header(wishes, dict(request.headers))
-    prompt = Prompt(text=data.prompt, system=data.system, history=data.history)
-    answers = (data.model or "") if service.settings.upstream else None
+    prompt = Prompt(text=data.prompt, system=data.system, history=tuple(data.history))
+    answers = _answers(data.model, service)
     mode = service.reader.mode(wishes.mode, prompt.text, answers)
     seen = await service.reader.look(prompt, wishes, mode, answers)
     service.watch.repaired("repair", name, seen)
     return Response(seen.trace, headers=replies.headers(seen.trace))
+
+
+def _answers(model: str | None, service: Service) -> str | None:
+    """Which model will answer; None is the one that is loaded here."""
+    if service.settings.upstream:
+        return model or ""
+    return None if model == service.model else model
 
 
 @post("/tokenize", status_code=200, responses=ERRORS)
