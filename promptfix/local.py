@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from promptfix.engine import Engine, can_batch
 from promptfix.errors import LensError, PromptfixWarning
 from promptfix.health import self_check
@@ -14,6 +16,7 @@ from promptfix.library import Library
 from promptfix.microscope import Microscope
 from promptfix.models import LocalModel
 from promptfix.network import Dtype, load_network
+from promptfix.packing import is_small, pack
 from promptfix.sae import SaeSlice
 from promptfix.saefile import SaeConfig
 
@@ -39,7 +42,8 @@ def load_local(
     """Load a model and those features of its SAE that the library's detectors name.
 
     Both are folders, or names as in hub.py. `at_once` prompts are read and answered together, if
-    the model's cache allows it. Without a `lens`, the one whose hashes fit is taken.
+    the model's cache allows it; if the model is small, torch then computes on one thread, in the
+    whole process. Without a `lens`, the one whose hashes fit is taken.
     Raises LensError if the files are not those of the lens or the SAE does not see what it should,
     and MicroscopeError if they are missing or damaged.
     """
@@ -52,12 +56,16 @@ def load_local(
         check_lens(name, pinned, model, sae)
     warn_of_other_form(model, sae)
     network = load_network(model, device, dtype)
+    if small := is_small(network.model):
+        pack(network.model)
     self_check(name, pinned, network, sae)
     detectors = library.detectors_for(name, disabled)
     features = sorted({feature for detector in detectors for feature in detector.features})
     _state_cost(SaeConfig.load(sae), len(features))
     encoder = SaeSlice.load(sae, features, d_in=network.width, device=str(network.model.device))
     engine = Engine(network, at_once) if at_once > 1 and can_batch(network) else None
+    if engine and small:
+        torch.set_num_threads(1)
     return Local(Microscope(network, encoder, name, engine), LocalModel(network, engine=engine))
 
 
