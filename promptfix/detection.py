@@ -137,6 +137,8 @@ class _Rules:
     def hits(self, units: _Units, near: int) -> tuple[list[_Hit], list[_Hit]]:
         """All that fires, and the `near` detectors that came closest without firing."""
         unit, owner, score = self.scores(units)
+        if not len(score):
+            return [], []
         threshold, bias = self.threshold[owner], self.bias[owner]
         shares = (score - bias) / (threshold - bias)
         fires = score >= threshold
