@@ -6,7 +6,7 @@ as the model, and this loop is what an answer from a prefill needs of it.
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from time import monotonic
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,15 +19,6 @@ from promptfix.spelling import Spelling
 
 Choose: TypeAlias = Callable[[Tensor], int]
 """Logits [vocabulary] -> the token to write."""
-
-
-class Written(NamedTuple):
-    """What the model wrote."""
-
-    ids: list[int]
-    """Without the token that ended it."""
-    text: str
-    finish: Literal["stop", "length"]
 
 
 class Writer:
@@ -109,14 +100,14 @@ def score(network: Network, logits: Tensor, token: int, sampling: Sampling) -> S
 
 def write_many(
     network: Network, prompts: Sequence[Sequence[int]], sampling: Sampling, batch: int = 32
-) -> Iterator[tuple[int, Written]]:
+) -> Iterator[tuple[int, list[Piece]]]:
     """Write on from many prompts (token ids), the likeliest token each time.
 
-    Yields the index of a prompt and what was written, as soon as its batch is done: prompts of
-    like length share one.
+    Yields the index of a prompt and the pieces of its answer, as soon as its batch is done: prompts
+    of like length share one.
     """
 
-    def run(some: list[int]) -> list[Written]:
+    def run(some: list[int]) -> list[list[Piece]]:
         return _write_batch(network, [prompts[index] for index in some], sampling)
 
     yield from in_batches([len(prompt) for prompt in prompts], batch, run)
@@ -137,12 +128,11 @@ class _Batch:
         self._mask = network.tensor([[*[0] * gap, *[1] * len(prompt)] for prompt, gap in pairs])
         self._places = (self._mask.cumsum(-1) - 1).clamp(min=0)
 
-    def predict(self) -> list[int]:
-        """Run the model: the likeliest next token of each row."""
-        logits = self._network.forward(
+    def predict(self) -> Tensor:
+        """Run the model: what comes next in each row, as logits [rows, vocabulary]."""
+        return self._network.forward(
             self._ids, self._cache, attention_mask=self._mask, position_ids=self._places
         )
-        return logits.argmax(-1).tolist()
 
     def go_on(self, tokens: list[int], done: Container[int]) -> None:
         """Append the tokens, and take out the rows of prompts that are done."""
@@ -161,36 +151,21 @@ class _Batch:
 @torch.inference_mode()
 def _write_batch(
     network: Network, prompts: Sequence[Sequence[int]], sampling: Sampling
-) -> list[Written]:
-    rooms = [min(sampling.max_tokens, network.context - len(prompt)) for prompt in prompts]
-    ids: list[list[int]] = [[] for _ in prompts]
-    done: dict[int, Written] = {}
+) -> list[list[Piece]]:
+    writers = [Writer(network, sampling, len(prompt)) for prompt in prompts]
+    pieces: list[list[Piece]] = [[] for _ in prompts]
+    done: set[int] = set()
     batch = _Batch(network, prompts)
     while True:
-        tokens = batch.predict()
-        for row, token in zip(batch.rows, tokens, strict=True):
-            if row not in done and (
-                end := _end(network, ids[row], token, sampling.stop, rooms[row])
-            ):
-                done[row] = end
+        logits = batch.predict()
+        tokens: list[int] = logits.argmax(-1).tolist()
+        for row, ahead, token in zip(batch.rows, logits, tokens, strict=True):
+            if row not in done:
+                pieces[row].append(writers[row].add(ahead, token))
+        done = {row for row, written in enumerate(pieces) if written[-1].finish}
         if len(done) == len(prompts):
-            return [done[row] for row in range(len(prompts))]
+            return pieces
         batch.go_on(tokens, done)
-
-
-def _end(
-    network: Network, ids: list[int], token: int, stop: tuple[str, ...], room: int
-) -> Written | None:
-    """Append a token to `ids`, and return the answer if it ends here."""
-    if token in network.stops:
-        return Written(ids, network.decode(ids), "stop")
-    ids.append(token)
-    if stop:
-        text = network.decode(ids)
-        cuts = [text.index(mark) for mark in stop if mark in text]
-        if cuts:
-            return Written(ids, text[: min(cuts)], "stop")
-    return Written(ids, network.decode(ids), "length") if len(ids) >= room else None
 
 
 def _chooser(sampling: Sampling) -> Choose:

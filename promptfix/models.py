@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from promptfix.chat import encode_ids
-from promptfix.decoding import Written, score, write, write_many
+from promptfix.decoding import score, write, write_many
 from promptfix.engine import Engine
 from promptfix.errors import ModelError, PromptfixError
 from promptfix.network import Network, Prefill
@@ -96,19 +96,10 @@ class LocalModel:
         with _one_error():
             asked = [encode_ids(self.network.tokenizer, prompt) for prompt in prompts]
             self.network.check_length(max(map(len, asked), default=0))
-            for index, written in write_many(self.network, asked, sampling, batch):
-                answers[index] = _answer(asked[index], written)
+            for index, pieces in write_many(self.network, asked, sampling, batch):
+                answers[index] = joined(pieces, len(asked[index]))
                 progress(1)
         return [answers[index] for index in range(len(prompts))]
-
-
-def _answer(prompt: Sequence[int], written: Written) -> Answer:
-    return Answer(
-        text=written.text,
-        finish_reason=written.finish,
-        prompt_tokens=len(prompt),
-        completion_tokens=len(written.ids),
-    )
 
 
 @contextmanager

@@ -48,11 +48,8 @@ def microscope(request, tmp_path_factory):
     return Microscope(load_network(folder, "cpu"), sae, "tiny")
 
 
-def plain(network, text, *, whole=False):
-    """What transformers writes from scratch, spelt token by token as single answers are.
-
-    Spelt as a whole, as those of a batch are, bytes that make no character come out otherwise.
-    """
+def plain(network, text):
+    """What transformers writes from scratch, spelt token by token."""
     ids = torch.tensor([encode(network.tokenizer, Prompt(text=text)).ids])
     with torch.inference_mode():
         out = network.model.generate(
@@ -63,8 +60,6 @@ def plain(network, text, *, whole=False):
             pad_token_id=0,
         )
     new, spelling = out[0, ids.shape[1] :].tolist(), Spelling(network.decode)
-    if whole:
-        return network.decode(new)
     return "".join(map(spelling.add, new)) + spelling.rest()
 
 
@@ -134,7 +129,7 @@ def test_answers_in_a_batch_are_those_of_each(microscope):
     """Padding is seen by no architecture."""
     model, prompts = LocalModel(microscope.network), [Prompt(text=text) for text in TEXTS]
     many = model.answer_many(prompts, max_tokens=SHORT.max_tokens)
-    expected = [plain(microscope.network, text, whole=True) for text in TEXTS]
+    expected = [plain(microscope.network, text) for text in TEXTS]
     assert [answer.text for answer in many] == expected
 
 

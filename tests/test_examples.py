@@ -1,13 +1,16 @@
 """The README's examples of a service and its clients are run as they stand."""
 
+import json
 import shutil
 import subprocess
 
 import pytest
 
+from promptfix.assembly import EMBEDDED
+from promptfix.hub import model_name
 from promptfix.pipeline import Pipeline
-from tests.readme import ADDRESS, blocks
-from tests.serving import serving
+from tests.readme import ADDRESS, ROOT, blocks
+from tests.serving import CLIENT, serving
 
 PYTHON = blocks("python")
 CURL = [text for text in blocks("sh") if text.startswith("curl")]
@@ -36,6 +39,17 @@ def test_curl(text, address):
     command = text.replace(ADDRESS, address)
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)  # noqa: S603, S607
     assert '"near_misses"' in done.stdout
+
+
+def test_the_embedded_model_is_called_mini(address):
+    """By the service, by the detectors' lens and by its folder, as in the examples."""
+    listed = CLIENT.get(f"http://{address}/v1/models").json()["data"]
+    lenses = json.loads((ROOT / "detectors/lenses.json").read_text("utf-8"))["lenses"]
+    named = {lens["model"] for lens in lenses.values()}
+    assert (
+        {model["id"] for model in listed} == named == {model_name(EMBEDDED / "model")} == {"mini"}
+    )
+    assert 'model="mini"' in "".join(PYTHON)
 
 
 def test_there_are_examples():

@@ -8,7 +8,7 @@ from promptfix.errors import ModelError, ModelTimeout, PromptTooLong
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt, Sampling
-from tests.tiny import CONTEXT, save_model
+from tests.tiny import CONTEXT, metaspace_tokenizer, save_model
 
 TEXTS = [
     "Tom has 12 apples and buys a gross of eggs.",
@@ -105,6 +105,29 @@ def test_many_answers_are_those_of_each(model):
         )
     assert sum(ready) == 2 * len(prompts)
     assert model.answer_many([]) == []
+
+
+def test_bytes_that_are_no_text_are_spelt_alike(tmp_path):
+    """In a batch as alone: a tokenizer with bytes for what is rare spells a run of them anew."""
+    words = metaspace_tokenizer()
+    folder = save_model(tmp_path, words=words, initializer_range=0.3)
+    model = LocalModel(load_network(folder, "cpu"))
+    rare = words.convert_tokens_to_ids(["<0x41>", "<0xFF>", "<0xC3>", "<0xA9>", "<0x0A>", "<0xE2>"])
+    _answer_only_with(model.network.model, rare)
+    prompts = [Prompt(text=text) for text in TEXTS]
+    alone = [model.answer(prompt, sampling=SHORT) for prompt in prompts]
+    assert "\N{REPLACEMENT CHARACTER}" in "".join(answer.text for answer in alone)
+    assert model.answer_many(prompts, max_tokens=16) == alone
+
+
+def _answer_only_with(network, ids):
+    """Make all other tokens less likely than these."""
+    head = torch.nn.Linear(network.lm_head.in_features, network.lm_head.out_features)
+    with torch.no_grad():
+        head.weight.copy_(network.lm_head.weight)
+        head.bias.fill_(-1e4)
+        head.bias[ids] = 0.0
+    network.lm_head = head
 
 
 def test_a_seed_makes_sampling_repeatable(model):
