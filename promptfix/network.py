@@ -171,7 +171,8 @@ def load_network(folder: Path | str, device: str = "auto", dtype: Dtype = "auto"
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
         reason = " ".join(str(error).split())[:300]
         raise MicroscopeError(
-            f"the model in {path} cannot be loaded ({reason}); restore its files"
+            f"the model in {path} cannot be loaded ({reason}); restore its files: weights are read "
+            "from safetensors only, and code that comes with a model is never run"
         ) from error
     _check_tokenizer(path, tokenizer, model)
     # Padding or cutting is done by nobody: both would be a state that threads share.

@@ -1,7 +1,9 @@
 """The microscope reports what the model holds, once read, and never changes what the model says."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -233,11 +235,43 @@ def _forget(name):
     ],
 )
 def test_a_damaged_model_is_refused_and_named(tmp_path, damage):
-    """Nothing is filled up with random numbers, and the message names the folder."""
+    """Nothing is filled up with random numbers; the message names the folder, and what to do."""
     folder = save_model(tmp_path)
     damage(folder)
-    with pytest.raises(MicroscopeError, match=str(tmp_path)):
+    with pytest.raises(MicroscopeError, match=f"{tmp_path}.*(restore|give a folder|add its)"):
         load_network(folder, "cpu")
+
+
+class _Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def _pickle(folder, mark):
+    (folder / "model.safetensors").unlink()
+    torch.save({"model.embed_tokens.weight": _Bomb(mark)}, folder / "pytorch_model.bin")
+
+
+def _bring_code(folder, mark):
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"import pathlib; pathlib.Path({str(mark)!r}).touch()")
+
+
+@pytest.mark.parametrize("danger", [_pickle, _bring_code])
+def test_neither_pickles_nor_code_of_a_model_are_run(tmp_path, danger):
+    """Such a folder is refused, with what to do, and nothing in it has run."""
+    folder, mark = save_model(tmp_path / "model"), tmp_path / "ran"
+    danger(folder, mark)
+    with pytest.raises(MicroscopeError, match=r"restore.*safetensors only.*never run"):
+        load_network(folder, "cpu")
+    assert not mark.exists()
 
 
 def _swap_tokenizers(folder):

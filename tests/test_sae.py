@@ -161,7 +161,7 @@ def test_features_must_exist_and_be_named_once(tmp_path, features):
 
 def test_an_sae_of_another_width_is_a_lens_error(tmp_path):
     """The message says both widths."""
-    with pytest.raises(LensError, match=r"32 wide.* are 48"):
+    with pytest.raises(LensError, match=r"32 wide.* are 48; use"):
         SaeSlice.load(save_sae(tmp_path), SOME, d_in=48)
 
 
@@ -169,13 +169,13 @@ def test_an_sae_of_another_width_is_a_lens_error(tmp_path):
     ("changes", "message"),
     [
         ({"architecture": "batchtopk"}, "save_inference_model"),
-        ({"normalize_activations": "expected_average_only_in"}, "unfinished checkpoint"),
-        ({"normalize_activations": "covariance_whitening"}, "unfinished checkpoint"),
+        ({"normalize_activations": "expected_average_only_in"}, "unfinished.*save_inference_model"),
+        ({"normalize_activations": "covariance_whitening"}, "unfinished.*save_inference_model"),
         ({"reshape_activations": "hook_z"}, "residual-stream"),
-        ({"metadata": None}, "no metadata.hook_name"),
-        ({"metadata": {}}, "no metadata.hook_name"),
-        ({"d_in": None}, "no usable 'd_in'"),
-        ({"d_sae": 65}, "should be"),
+        ({"metadata": None}, "no metadata.hook_name.*save"),
+        ({"metadata": {}}, "no metadata.hook_name.*save"),
+        ({"d_in": None}, "no usable 'd_in'; save"),
+        ({"d_sae": 65}, "should be.*restore"),
     ],
 )
 def test_an_unusable_configuration_is_refused_with_a_remedy(tmp_path, changes, message):
@@ -225,10 +225,10 @@ def _delete_config(folder: Path) -> None:
     [_truncate, _garble, _forget_threshold, _spoil, _break_config, _delete_weights, _delete_config],
 )
 def test_a_damaged_folder_is_refused_and_named(tmp_path, damage):
-    """The message names the file or folder."""
+    """The message names the file or folder, and what to do."""
     folder = save_sae(tmp_path)
     damage(folder)
-    with pytest.raises(MicroscopeError, match=str(folder)):
+    with pytest.raises(MicroscopeError, match=f"{folder}.*(restore|save|give a folder)"):
         SaeSlice.load(folder, SOME)
 
 
