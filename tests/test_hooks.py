@@ -56,7 +56,7 @@ def test_every_name_of_a_place_is_that_place(base, name):
 @pytest.mark.parametrize("hook", ["model.layers.3", "blocks.7.hook_resid_post", "lm.nothing", ""])
 def test_a_place_that_is_not_there_is_a_lens_error(hook):
     """The message repeats the name."""
-    with pytest.raises(LensError, match="no place called.*use the model"):
+    with pytest.raises(LensError, match=r"no place called.*use the model"):
         resolve(model(CONFIGS["model.layers"]), hook or "nowhere")
 
 

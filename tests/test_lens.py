@@ -123,7 +123,7 @@ def test_the_order_of_keys_is_no_difference(model, sae):
 def test_an_sae_knows_the_model_it_was_trained_on(model, tmp_path):
     """Its own metadata speaks against pairing it with another model."""
     sae = save_sae(tmp_path / "sae", extra={"model_sha256": "0" * 64})
-    with pytest.raises(LensError, match="trained on another model.*use that model"):
+    with pytest.raises(LensError, match=r"trained on another model.*use that model"):
         identify(model, sae)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,41 +10,19 @@ from safetensors.torch import load_file, save_file
 
 from promptfix.datafiles import SIDECAR
 from promptfix.evidence import doubts
-from promptfix.lens import model_sha256
 from promptfix.library import check
 from promptfix.library import load as load_library
 from promptfix.microscope import Microscope
-from promptfix.mining.outcomes import annotate
 from promptfix.mining.run import Job, run
 from promptfix.mining.writing import CHECK_PROMPTS
 from promptfix.network import load_network
 from promptfix.records import Prompt
-from promptfix.rewriting import OPEN
 from promptfix.sae import Sae
-from promptfix.tasks import DataError, load
+from promptfix.tasks import DataError
+from tests import unitwords
 from tests.tiny import save_model, save_sae
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = "Tom Ann Bob Eve Sam Kim Joe Amy".split()
-THINGS = """
-pens eggs nails cups books coins stamps shells pears plums rolls cakes cards balls dolls kites boats
-trains hats shoes socks rings bells drums
-""".split()
-
-
-def _rows():
-    """Unit words: a gross is misread without a note, a dozen never is; each in its own words."""
-    for n in range(800):
-        word, value = [("gross", 144), ("dozen", 12)][n % 2]
-        name, thing = NAMES[n // 2 % 8], THINGS[n // 2 % 24]
-        used = 1 + n % 7
-        text = f"{name} has a {word} of {thing} and uses {used} of them. How many are left? {n}"
-        yield {"id": f"x{n}", "question": text, "answer": str(value - used), "word": word}
-
-
-def _say(row, prompt):
-    known = row["word"] == "dozen" or OPEN in prompt
-    return f"Answer: {row['answer'] if known else '1'}"
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +31,15 @@ def bench(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mine")
     save_model(folder / "model", max_position_embeddings=1024)
     _fit(folder / "model", save_sae(folder / "sae", hook="model.layers.0"))
-    rows = list(_rows())
-    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    _library(folder / "library")
-    _lay_answers(folder, rows)
+    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, unitwords.rows())))
+    unitwords.library(folder / "library")
+    unitwords.lay_answers(folder, max_tokens=4)
     return folder
 
 
 def _fit(model, sae):
     """Give a random SAE the decoder that fits the model best, since others are refused."""
-    texts = [Prompt(text=row["question"]) for row in list(_rows())[:60]]
+    texts = [Prompt(text=row["question"]) for row in list(unitwords.rows())[:60]]
     texts += [Prompt(text=text) for text in CHECK_PROMPTS]
     loaded = Sae.load(sae)
     microscope = Microscope(load_network(model), loaded, "fit")
@@ -73,31 +49,6 @@ def _fit(model, sae):
         loaded.encode(x), x - weights["b_dec"]
     ).solution.contiguous()
     save_file(weights, sae / "sae_weights.safetensors")
-
-
-def _library(folder):
-    (folder / "detectors").mkdir(parents=True)
-    (folder / "annotations").mkdir()
-    shutil.copytree(ROOT / "annotations/tables", folder / "annotations/tables")
-    shutil.copy(ROOT / "annotations/unit-word-statement.json", folder / "annotations")
-    kind = "detectors/unknown-unit-word"
-    (folder / kind).mkdir()
-    shutil.copy(ROOT / kind / "cases.jsonl", folder / kind)
-    (folder / "detectors/lenses.json").write_text('{"lenses": {}}')
-
-
-def _lay_answers(folder, rows):
-    library = load_library(folder / "library/detectors", folder / "library/annotations")
-    (annotation,) = library.annotations
-    lines = []
-    for row, item in zip(rows, load(folder / "data.jsonl"), strict=True):
-        noted = annotate(item.prompt, annotation, library)
-        for prompt in filter(None, [item.prompt, noted]):
-            key = sha256(f"4\n{prompt}".encode()).hexdigest()[:24]
-            lines.append(json.dumps([key, _say(row, prompt)]) + "\n")
-    (folder / "cache").mkdir()
-    name = f"answers-{model_sha256(folder / 'model')[:12]}.jsonl"
-    (folder / "cache" / name).write_text("".join(lines))
 
 
 def _job(bench, library, **changes):

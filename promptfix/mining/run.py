@@ -29,7 +29,14 @@ from promptfix.mining.scoring import features, on_words
 from promptfix.mining.selection import Values
 from promptfix.mining.traces import load_traces
 from promptfix.mining.trial import Trial
-from promptfix.mining.writing import Proven, Writer, ensure_lens, place_of, status_of
+from promptfix.mining.writing import (
+    Proven,
+    Writer,
+    ensure_lens,
+    ensure_library,
+    place_of,
+    status_of,
+)
 from promptfix.models import LocalModel
 from promptfix.network import Dtype, Network, load_network
 from promptfix.neuronpedia import load_readings
@@ -123,6 +130,7 @@ def _bench(job: Job) -> Bench:
     network = load_network(job.model, job.device, job.dtype)
     items = _fitting(items, network, 1 if job.answers else job.max_tokens)
     sae = Sae.load(job.sae, d_in=network.width)
+    ensure_library(job.out)
     library = load_library(job.out, job.annotations)
     _check_answers(library, job)
     name, lens = ensure_lens(job.out / "lenses.json", job.model, job.sae, network, sae)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from promptfix.datafiles import REPORT, SIDECAR
+from promptfix.datafiles import REPORT, SIDECAR, data_files
 from promptfix.errors import LensError
 from promptfix.evidence import CONFIDENCE, earned
 from promptfix.formats import (
@@ -53,6 +53,13 @@ CHECK_PROMPTS = (
     "What should I wear for a walk in the rain?",
 )
 """What a lens has to see rightly at start-up; written here, so that no data set is quoted."""
+
+
+def ensure_library(folder: Path) -> None:
+    """Begin a folder of detectors that is new or empty."""
+    if not any(data_files(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "lenses.json", {"lenses": {}})
 
 
 def ensure_lens(

@@ -1,0 +1,62 @@
+"""Problems that turn on a unit word, a library for them, and answers for mining's cache."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+from promptfix.lens import model_sha256
+from promptfix.library import load as load_library
+from promptfix.mining.outcomes import annotate
+from promptfix.rewriting import OPEN
+from promptfix.tasks import load
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = "Tom Ann Bob Eve Sam Kim Joe Amy".split()
+THINGS = """
+pens eggs nails cups books coins stamps shells pears plums rolls cakes cards balls dolls kites boats
+trains hats shoes socks rings bells drums
+""".split()
+
+
+def rows():
+    """Unit words: a gross is misread without a note, a dozen never is; each in its own words."""
+    for n in range(800):
+        word, value = [("gross", 144), ("dozen", 12)][n % 2]
+        name, thing = NAMES[n // 2 % 8], THINGS[n // 2 % 24]
+        used = 1 + n % 7
+        text = f"{name} has a {word} of {thing} and uses {used} of them. How many are left? {n}"
+        yield {"id": f"x{n}", "question": text, "answer": str(value - used), "word": word}
+
+
+def say(row, prompt):
+    """What the model answers."""
+    known = row["word"] == "dozen" or OPEN in prompt
+    return f"Answer: {row['answer'] if known else '1'}"
+
+
+def library(folder):
+    """Make detectors/ without any, and annotations/ with the one for unit words."""
+    (folder / "detectors").mkdir(parents=True)
+    (folder / "annotations").mkdir()
+    shutil.copytree(ROOT / "annotations/tables", folder / "annotations/tables")
+    shutil.copy(ROOT / "annotations/unit-word-statement.json", folder / "annotations")
+    kind = "detectors/unknown-unit-word"
+    (folder / kind).mkdir()
+    shutil.copy(ROOT / kind / "cases.jsonl", folder / kind)
+    (folder / "detectors/lenses.json").write_text('{"lenses": {}}')
+
+
+def lay_answers(folder, max_tokens):
+    """Lay down, for folder/model, right answers where the word is known or a note stands."""
+    known = load_library(folder / "library/detectors", folder / "library/annotations")
+    (annotation,) = known.annotations
+    lines = []
+    for row, item in zip(rows(), load(folder / "data.jsonl"), strict=True):
+        noted = annotate(item.prompt, annotation, known)
+        for prompt in filter(None, [item.prompt, noted]):
+            key = sha256(f"{max_tokens}\n{prompt}".encode()).hexdigest()[:24]
+            lines.append(json.dumps([key, say(row, prompt)]) + "\n")
+    (folder / "cache").mkdir()
+    name = f"answers-{model_sha256(folder / 'model')[:12]}.jsonl"
+    (folder / "cache" / name).write_text("".join(lines))
