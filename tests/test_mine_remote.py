@@ -17,8 +17,9 @@ from promptfix.remote import SYSTEM, RemoteModel
 from promptfix.store import Store
 from promptfix.tasks import DataError, metaphor_prompt
 from promptfix.testing import FakeMicroscope, FakeModel
+from tests import unitwords
 from tests.serving import library_of
-from tests.test_mine import _job, _rows, _say, bench  # noqa: F401 - a fixture
+from tests.test_mine import _job, bench  # noqa: F401 - a fixture
 from tests.upstream import ANSWER, reply, saying, upstream
 
 
@@ -79,11 +80,11 @@ def test_detectors_are_calibrated_on_the_answers_of_another_model(bench, tmp_pat
     """The files name it, so that prompts for it may be repaired, and for no other model."""
     library = tmp_path / "library"
     shutil.copytree(bench / "library", library)
-    rows = {row["question"]: row for row in _rows()}
+    rows = {row["question"]: row for row in unitwords.rows()}
 
     def behave(connection, request):
         prompt = asked(request)
-        connection.sendall(said(_say(rows[prompt.partition("\n")[0]], prompt)))
+        connection.sendall(said(unitwords.say(rows[prompt.partition("\n")[0]], prompt)))
 
     with upstream() as up:
         up.behave = behave
