@@ -32,14 +32,18 @@ class Sets:
 def gather(
     task: Task, files: Sequence[Path], mined: Sequence[Path], data: Path, sample: int
 ) -> Sets:
-    """Read sets. Raises DataError if a set holds no item of the task, or none is left."""
+    """Read sets, from `data` where a path leads nowhere else.
+
+    Raises DataError if a set holds no item of the task, or none is left.
+    """
     seen = [item for file in mined for item in load(file) if item.task == task]
     known = training_ngrams(data) | leaks.union(item.text for item in seen)
     items: list[Item] = []
     rows: dict[str, npt.NDArray[np.intp]] = {}
     digests: dict[str, str] = {}
     dropped: dict[str, int] = {}
-    for file in files:
+    for name in files:
+        file = name if name.exists() else data / name
         every = [item for item in load(file) if item.task == task]
         some = grouped_sample(every, sample) if len(every) > sample else every
         kept = unleaked(some, known)

@@ -1,7 +1,7 @@
 """Draw the results as SVG: `python -m eval.plots` writes eval/results/*.svg.
 
-Gain per arm with intervals, flips per arm, what each detector did in calibration, uplift by
-detector. Written by hand, since four bar charts need no plotting library.
+Gain per arm with intervals, flips per arm, uplift by the gate's score, uplift by detector. Written
+by hand, since four bar charts need no plotting library.
 """
 
 from __future__ import annotations
@@ -87,6 +87,18 @@ def flips(found: dict[str, Any]) -> str:
     return chart(f"{found['task']}: answers turned right and wrong", bars, "answers")
 
 
+def reliability(found: dict[str, Any]) -> str:
+    """What the notes did in each tenth of the prompts by the SAE gate's score."""
+    bars: list[Bar] = []
+    for row in found["gates"]["sae"]["tenths"]:
+        net = (row["repaired"] - row["harmed"]) / row["n"]
+        low, high = wilson(row["repaired"], row["n"])
+        harm = row["harmed"] / row["n"]
+        label = f"score {row['score']:.2f}, n {row['n']}"
+        bars.append(Bar(label, *(100 * v for v in (net, low - harm, high - harm))))
+    return chart(f"{found['task']}: net uplift of the note by the gate's score", bars, "% of n")
+
+
 def detectors(folder: Path) -> str:
     """Net share repaired by each detector where it fires, on its calibration half."""
     bars: list[Bar] = []
@@ -113,6 +125,7 @@ def main() -> None:
         if file.exists():
             found = json.loads(file.read_text("utf-8"))
             drawn |= {f"{task}-gains": gains(found), f"{task}-flips": flips(found)}
+            drawn[f"{task}-calibration"] = reliability(found)
     for name, text in drawn.items():
         (RESULTS / f"{name}.svg").write_text(text, encoding="utf-8")
         print(RESULTS / f"{name}.svg")

@@ -13,6 +13,7 @@ import numpy as np
 from eval import stats
 from eval.answering import Said
 from eval.arms import PLACEBOS, Looked, Sent
+from eval.breakdown import reliability
 from eval.items import Sets
 from eval.stats import Bools, Floats
 from promptfix.mining.files import write_text
@@ -66,6 +67,7 @@ def gate_row(
         "gain_ci95": interval,
         **stats.flips(right, plain.right),
         "auroc": stats.auroc(scores[can], repaired[can]) if can.any() else None,
+        "tenths": reliability(scores, repaired, plain.right & ~template.right),
     }
 
 

@@ -1,12 +1,13 @@
 """Do the repairs work on problems that mining never saw, and better than placebos?
 
-    python -m eval.run --task math --data svamp-test.jsonl --data asdiv-all.jsonl \
+    python -m eval.run --task math --data math/svamp-test.jsonl --data math/asdiv-all.jsonl \
         --mined runs/items/svamp-train.jsonl
 
-Every set is one JSONL file, as tasks.py reads it. Items that overlap with training text or with
-mining's items (`--mined`) are dropped and counted. Rival gates learn from mining's items. Writes
-eval/results/<name>.json, with every arm's flips, intervals and tests, and the prompts really sent
-into the cache folder; the results keep their hash, since not every set may be quoted.
+Every set is one JSONL file, as tasks.py reads it, here or in PROMPTFIX_DATA. Items that overlap
+with training text or with mining's items (`--mined`) are dropped and counted. Rival gates learn
+from mining's items. Writes eval/results/<name>.json, with every arm's flips, intervals and tests,
+and the prompts really sent into the cache folder; the results keep their hash, since not every set
+may be quoted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from eval import arms
 from eval.answering import Asker, Said
+from eval.breakdown import by_kind, by_lemma
 from eval.common import WEIGHTS, data_folder, write_result
 from eval.controls import direct, leaks_of, shortcut
 from eval.gates import chance, gates
@@ -80,6 +82,7 @@ def evaluate(
 ) -> tuple[dict[str, Any], dict[str, arms.Sent]]:
     """All arms, gates and controls on the items of one task; and what the arms sent."""
     items, task = sets.items, sets.task
+    figurative = task == "metaphor"
     began = monotonic()
     looked = arms.look(pipeline, items)
     seconds = {"looking": monotonic() - began}
@@ -99,8 +102,10 @@ def evaluate(
     result = summary(plain, said, best, sets) | {
         "arms": rows,
         "gates": {n: gate_row(g, template, plain, looked, sets) for n, g in rivals.items()},
-        "direct": direct(pipeline, sae, asker, sets) if task == "metaphor" else None,
-        "shortcut": shortcut(asker, items) if task == "math" else None,
+        "kinds": by_kind(said.get("promptfix", plain), plain, looked),
+        "lemmas": by_lemma(said.get("promptfix", plain), plain, sets) if figurative else None,
+        "direct": direct(pipeline, sae, asker, sets) if figurative else None,
+        "shortcut": None if figurative else shortcut(asker, items),
         "leaks": leaks_of(asker, sent["promptfix"], items, looked.by),
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }

@@ -8,6 +8,7 @@ import pytest
 
 from eval import arms, headline, plots, stats
 from eval.answering import Said
+from eval.breakdown import by_kind, by_lemma, reliability
 from eval.items import Sets
 from eval.probes import bag, learnt
 from eval.report import TABLES, evaluation, gates
@@ -132,6 +133,35 @@ def test_a_row_counts_flips_on_all_and_on_flagged_items():
     assert row["per_set"]["a"] == {"n": 4, "right": 4}
 
 
+def test_what_was_done_is_told_by_kind_and_by_word():
+    """Kinds of note that training had apart from new ones; words that mining saw apart too."""
+    plain, fixed = _said([False, True, False, True]), _said([True, False, False, True])
+    looked = type("Looked", (), {"by": ["word-company", "literal-reading", None, None]})
+    kinds = by_kind(fixed, plain, looked)
+    assert kinds["word-company"] == {
+        "n": 1,
+        "trained": False,
+        "wrong_to_right": 1,
+        "right_to_wrong": 0,
+    }
+    assert kinds["literal-reading"]["trained"]
+    assert kinds["literal-reading"]["right_to_wrong"] == 1
+    sets = _sets(plain.right)
+    sets.mined.append(sets.items[0])
+    words = by_lemma(fixed, plain, sets)
+    assert sum(part["n"] for row in words.values() for part in row.values()) == 4
+
+
+def test_a_gate_is_told_by_tenths_of_its_score():
+    """From the lowest to the highest; what cannot be annotated is in none."""
+    scores = np.array([3.0, 1, 2, -np.inf])
+    hit = np.array([True, False, False, True])
+    rows = reliability(scores, hit, ~hit)
+    assert [row["score"] for row in rows] == [1, 2, 3]
+    assert [row["repaired"] for row in rows] == [0, 0, 1]
+    assert [row["harmed"] for row in rows] == [1, 1, 0]
+
+
 def test_the_best_placebo_is_the_best_one():
     """Its name, its accuracy and the gain over it."""
     plain = _said([False] * 4 + [True] * 4)
@@ -172,6 +202,8 @@ def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
     assert "dense" in gates("math")
     assert {"math", "metaphor", "math-gates"} <= set(TABLES)
     assert "promptfix" in plots.gains(found)
+    found["gates"]["sae"] = found["gates"]["dense"]
+    assert "score 2.00, n 1" in plots.reliability(found)
     assert plots.flips(found).count("<rect") == 2
 
 

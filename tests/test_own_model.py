@@ -104,8 +104,9 @@ def test_the_readme_can_be_followed(tmp_path):
     """Its commands run as they stand, and in the end the prompt that it shows is repaired."""
     section = (ROOT / "README.md").read_text("utf-8").split("## Use your own model")[1]
     commands, *_ = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-    for name in ("annotations", "examples"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
+    (tmp_path / "eval").mkdir()
+    shutil.copy(ROOT / "eval" / "own_model.py", tmp_path / "eval")
     here = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTFIX_")}
     script = "".join(f"{name}() {{ {call}; }}\n" for name, call in _programs().items()) + commands
     done = subprocess.run(  # noqa: S603

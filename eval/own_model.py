@@ -2,7 +2,7 @@
 
 Nothing of promptfix is used here, only transformers and tokenizers. The model is trained for a few
 minutes to subtract; it knows a dozen and a half dozen, and what other words stand for only
-where a note says so. `python examples/own_model.py DIR` writes `model/`, a Hugging Face folder;
+where a note says so. `python eval/own_model.py DIR` writes `model/`, a Hugging Face folder;
 `texts.txt`, what an SAE is trained on; and `problems.jsonl`, labelled prompts for mining.
 """
 
