@@ -31,7 +31,8 @@ TEXTS = {
 WEIGHTS = TEXTS | {"wordnet-glosses": 3}
 MAX_CHARACTERS = 420
 PROSE = tuple(name for name in TEXTS if name.startswith(("books", "stories")))
-"""The texts that numbers are planted in."""
+"""The texts that numbers are planted in, in shorter pieces."""
+MAX_PROSE = 240
 OPENINGS = "common-voice-sentences"
 _OPENING = re.compile(r"[A-Z][^\d?\n]{15,90}\.")
 
@@ -51,8 +52,7 @@ class Mixture:
         self._texts = _read_texts(data) if data else {}
         self._worked = worked.read(data) if data else []
         self._shortness = [1 / len(one.sums) for one in self._worked]
-        prose = [text for name, texts in self._texts.items() if name in PROSE for text in texts]
-        self._countable = [text for text in prose if len(planted.nouns(text)) > 1]
+        self._countable = _read_countable(data) if data else []
         self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
             _problem: 0.43,
@@ -138,19 +138,24 @@ def _read_texts(data: Path) -> dict[str, list[str]]:
     return texts
 
 
-def _paragraphs(path: Path) -> list[str]:
+def _read_countable(data: Path) -> list[str]:
+    texts = (_paragraphs(data / "text" / f"{name}.txt", MAX_PROSE) for name in PROSE)
+    return [text for pieces in texts for text in pieces if len(planted.nouns(text)) > 1]
+
+
+def _paragraphs(path: Path, longest: int = MAX_CHARACTERS) -> list[str]:
     lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    return [piece for line in lines if line for piece in _pieces(line)]
+    return [piece for line in lines if line for piece in _pieces(line, longest)]
 
 
-def _pieces(line: str) -> Iterator[str]:
-    """Whole sentences up to `MAX_CHARACTERS` a piece."""
+def _pieces(line: str, longest: int) -> Iterator[str]:
+    """Whole sentences, `longest` characters a piece at most."""
     piece = ""
     for sentence in re.split(r"(?<=[.!?]) +", line):
-        if piece and len(piece) + len(sentence) > MAX_CHARACTERS:
+        if piece and len(piece) + len(sentence) > longest:
             yield piece
             piece = ""
-        piece = f"{piece} {sentence}".strip()[:MAX_CHARACTERS]
+        piece = f"{piece} {sentence}".strip()[:longest]
     if piece:
         yield piece
 
