@@ -48,10 +48,11 @@ class Problem:
 
 
 def problem(rng: Random, schema: Schema | None = None, distract: float = 0.35) -> Problem:
-    """Draw one problem. Deterministic in `rng`; `schema` fixes its kind."""
-    schema = schema or rng.choices(TRAINING, _WEIGHTS)[0]
-    about = scene(rng)
-    about.numbers |= draw(schema, rng, _unit(schema, about))
+    """Draw one problem. Deterministic in `rng`; `schema` fixes its kind.
+
+    Raises ValueError for a `schema` whose conditions no numbers meet.
+    """
+    schema, about = _scene_of(schema, rng) if schema else _any_scene(rng)
     facts, extra = _sentences(schema, rng, distract)
     ask = rng.choice(schema.asks)
     _arrange(facts, extra, rng, shuffle=schema.shuffle)
@@ -68,6 +69,21 @@ def problem(rng: Random, schema: Schema | None = None, distract: float = 0.35) -
     if any("{e}" in sentence or "{$e}" in sentence for sentence in extra):
         unasked += ((about.numbers["e"], "this"),)
     return Problem(text, question, steps, phrase, str(result), schema.name, named, unasked)
+
+
+def _any_scene(rng: Random) -> tuple[Schema, Scene]:
+    """A schema of those for training, with its people, things and numbers."""
+    while True:
+        try:
+            return _scene_of(rng.choices(TRAINING, _WEIGHTS)[0], rng)
+        except ValueError:
+            continue  # some conditions are met so seldom that a search may end without success
+
+
+def _scene_of(schema: Schema, rng: Random) -> tuple[Schema, Scene]:
+    about = scene(rng)
+    about.numbers |= draw(schema, rng, _unit(schema, about))
+    return schema, about
 
 
 def spin(text: str, rng: Random, chosen: dict[str, str] | None = None) -> str:
