@@ -32,6 +32,8 @@ from promptfix.sae import Sae
 from promptfix.tasks import load
 
 SEED = 424_243
+READ = 5000
+"""Prompts of the generator on which readings are fixed."""
 
 
 def texts(count: int) -> tuple[list[str], list[str]]:
@@ -106,17 +108,18 @@ def reconstruction(sae: Sae, seen: torch.Tensor) -> dict[str, float]:
 
 
 def meanings(
-    microscope: Microscope, sae: Sae, seen: torch.Tensor, fresh: list[str], others: list[str]
+    microscope: Microscope, sae: Sae, seen: torch.Tensor, others: list[str]
 ) -> dict[str, Any]:
     """Features whose reading, fixed on the generator's prompts, holds on other sources."""
     size = microscope.network.model.config.vocab_size
     some = seen[:: max(1, len(seen) // 40_000)]
+    more = [d.prompt for d in itertools.islice(Mixture(None).stream(SEED + 1), READ) if d.prompt]
     saes = {
         "own": sae,
         "random_sae": random_sae(sae, some, SEED, turned=True),
         "random_directions": random_sae(sae, some, SEED),
     }
-    return validated(saes, half(microscope, fresh, size), half(microscope, others, size))
+    return validated(saes, half(microscope, more, size), half(microscope, others, size))
 
 
 def main() -> None:
@@ -137,7 +140,7 @@ def main() -> None:
         **reconstruction(sae, seen),
         "ce_recovered": (ce["ablated"] - ce["spliced"]) / (ce["ablated"] - ce["clean"]),
         "ce": ce,
-        "validated": meanings(microscope, sae, seen, fresh, others),
+        "validated": meanings(microscope, sae, seen, others),
         "n_tokens": len(seen),
         "n_prompts": len(prompts),
         "d_sae": sae.config.d_sae,

@@ -2,12 +2,12 @@
 
 A feature's *reading* is fixed on texts of one source: contexts in which it fires strongly. A
 context is the token, the one before it, and those among the eight before that; a reading weighs
-them by how much commoner they are where the feature fires (naive Bayes) and holds where the sum
-passes a cut, which lets it hold at `LOOSE` times as many positions as the feature fires on, no
-more: a reading that always holds would be worth nothing. On texts of other sources the feature's
-*precision* is the share of its firings, at the same threshold, at which the reading holds. It is
-validated at `PRECISE`. Since the token alone can carry a reading, the same is measured with
-readings that do not see the token.
+them by how much commoner they are where the feature fires (naive Bayes) and holds where the sum is
+highest: at `LOOSE` times the share of positions at which the feature fired when the reading was
+fixed, no more, since a reading that always holds would be worth nothing. On texts of other sources
+the feature's *precision* is the share of its firings, at the same threshold, at which the reading
+holds. It is validated at `PRECISE`. Since the token alone can carry a reading, the same is measured
+with readings that do not see the token.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ THRESHOLD = 0.5
 """Of the highest activation that a feature has where its reading is fixed (2601.05679)."""
 SEEN = 5
 """Firings that a feature needs on both halves to be judged."""
+PRIOR = 2.0
+"""Firings' worth of belief that a feature has nothing to do with a word."""
 CHUNK = 256
 
 
@@ -103,11 +105,11 @@ def _precise(a: Any, b: Any, on: Any, later: Any, common: Floats) -> Floats:
     if not on.shape[1]:
         return np.zeros(0)
     fired = on.sum(0)
-    share = (np.asarray(a.T @ on.astype(np.float32)) + 1) / (fired + 2)
-    weights = (np.log(share) - np.log(common)[:, None]).astype(np.float32)
-    scores, new = np.asarray(a @ weights), np.asarray(b @ weights)
-    covered = np.minimum(LOOSE * fired, len(on) - 1)
-    cut = -np.sort(-scores, axis=0)[covered, np.arange(len(fired))]
+    share = (np.asarray(a.T @ on.astype(np.float32)) + PRIOR * common[:, None]) / (fired + PRIOR)
+    weights = np.log(share / common[:, None]).astype(np.float32)
+    new = np.asarray(b @ weights)
+    covered = np.clip(np.round(LOOSE * fired * len(new) / len(on)), 1, len(new) - 1).astype(int)
+    cut = -np.sort(-new, axis=0)[covered, np.arange(len(fired))]
     return ((new > cut) & later).sum(0) / later.sum(0)
 
 

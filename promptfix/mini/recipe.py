@@ -37,12 +37,22 @@ FULL = Preset(Recipe(), SaePlan(layer=3, width=8192, k=80))
 """What the shipped weights are made with."""
 MINI_2 = Preset(
     Recipe(
-        architecture="gpt2", width=224, layers=8, heads=7, feed_forward=896, seed=2, muon_rate=0.015
+        architecture="gpt2",
+        width=224,
+        layers=8,
+        heads=7,
+        feed_forward=896,
+        tokens=12_000_000,
+        seed=2,
+        muon_rate=0.015,
     ),
-    SaePlan(layer=4, width=3072, k=32, kind="topk", seed=2),
+    SaePlan(layer=4, width=3072, k=32, kind="topk", samples=1_000_000, seed=2),
     "mini-2",
 )
-"""Another architecture, seed and kind of SAE: to see whether the method depends on them."""
+"""Another architecture, seed and kind of SAE: to see whether the method depends on them.
+
+It is trained on fewer tokens: it has to have failures of its own, not to be good.
+"""
 SMALL = Preset(
     Recipe(
         width=32,
