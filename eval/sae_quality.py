@@ -32,7 +32,7 @@ from promptfix.sae import Sae
 from promptfix.tasks import load
 
 SEED = 424_243
-READ = 5000
+READ = 3000
 """Prompts of the generator on which readings are fixed."""
 
 

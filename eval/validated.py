@@ -109,8 +109,14 @@ def _precise(a: Any, b: Any, on: Any, later: Any, common: Floats) -> Floats:
     weights = np.log(share / common[:, None]).astype(np.float32)
     new = np.asarray(b @ weights)
     covered = np.clip(np.round(LOOSE * fired * len(new) / len(on)), 1, len(new) - 1).astype(int)
-    cut = -np.sort(-new, axis=0)[covered, np.arange(len(fired))]
+    cut = np.array([_largest(*pair) for pair in zip(new.T, covered.tolist(), strict=True)])
     return ((new > cut) & later).sum(0) / later.sum(0)
+
+
+def _largest(values: Floats, place: int) -> float:
+    """The value at a place, counted from the largest as 0."""
+    index = len(values) - 1 - place
+    return float(np.partition(values, index)[index])
 
 
 def validated(saes: Mapping[str, Sae], fixed: Half, unseen: Half) -> dict[str, Any]:
