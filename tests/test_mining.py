@@ -10,8 +10,8 @@ from promptfix.mining.calibration import calibrate, served, together
 from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.files import write_text
 from promptfix.mining.outcomes import AnswerCache
-from promptfix.mining.search import Half, Search
-from promptfix.mining.selection import Screen, fold_of, folds_of, weighted
+from promptfix.mining.search import Half, Search, settle
+from promptfix.mining.selection import Choice, Screen, fold_of, folds_of, weighted
 from promptfix.records import Answer
 from promptfix.tasks import DataError
 
@@ -73,12 +73,41 @@ def test_a_conflict_is_found_where_neither_feature_tells_anything_alone():
     assert (fires == (user & readout)).all()
 
 
+def _half(x, uplift):
+    """Prompts that can all be annotated."""
+    return Half(x, uplift, np.ones(len(uplift), dtype=bool))
+
+
+def test_outcomes_are_shuffled_among_prompts_that_can_be_annotated():
+    """The others keep theirs, none, so that the null knows as well as the search where they are."""
+    rng = np.random.default_rng(0)
+    uplift = np.array([1, 1, 0, 0, 0, 0], dtype=np.int8)
+    can = np.array([True, True, True, True, False, False])
+    half = Half(np.zeros((6, 1), dtype=np.float32), uplift, can)
+    shuffles = [half.shuffled(rng).uplift for _ in range(20)]
+    assert all(some.sum() == 2 and not some[4:].any() for some in shuffles)
+    assert any(some[:2].sum() < 2 for some in shuffles)
+
+
+def test_a_rule_is_quiet_where_no_note_can_be_made():
+    """Whatever it would repair: its threshold leaves at most a tenth of those prompts firing."""
+    scores = np.r_[np.full(10, 2.0), np.full(10, 6.0), np.arange(40) / 8].astype(np.float32)
+    can = np.arange(60) < 20
+    uplift = np.where(can, 1, 0).astype(np.int8)
+    choice = Choice((0,), (1.0,), conflict=False, gain=1.0, screened=1)
+    half = Half(scores[:, None], uplift, can)
+    made, least = settle(choice, half, 60, 0.5)
+    assert (scores[~can].astype(float) >= least).mean() <= 0.1
+    assert made.threshold >= least > 2
+    assert made.repaired == 10
+
+
 def test_the_null_is_matched_by_a_detector_made_of_noise_only():
     """Shuffled outcomes match what noise gives, and never what a real feature gives."""
     rng, x, _ = _noise(2, 500, 120)
     groups = [f"g{i}" for i in range(250)]
     uplift = (rng.random(500) < np.where(x[:, 9] > 0.8, 0.8, 0.02)).astype(np.int8)
-    half, other = Half(x[:250], uplift[:250]), Half(x[250:], uplift[250:])
+    half, other = _half(x[:250], uplift[:250]), _half(x[250:], uplift[250:])
     search = Search(half, groups)
     choice = search.best()
     real = calibrate(choice.scores(other.x), other.uplift, 2000, 0.01)
@@ -92,9 +121,9 @@ def test_the_null_is_the_same_for_the_same_seed():
     """Shuffling depends on the seed alone."""
     rng, x, _ = _noise(4, 300, 60)
     uplift = (rng.random(300) < 0.3).astype(np.int8)
-    search = Search(Half(x[:150], uplift[:150]), [f"g{i}" for i in range(150)])
+    search = Search(_half(x[:150], uplift[:150]), [f"g{i}" for i in range(150)])
     real = calibrate(np.array([1.0]), np.array([1], dtype=np.int8), 300, 0.5)
-    runs = [search.null(Half(x[150:], uplift[150:]), real, 9, 0.5, seed=5) for _ in range(2)]
+    runs = [search.null(_half(x[150:], uplift[150:]), real, 9, 0.5, seed=5) for _ in range(2)]
     assert runs[0] == runs[1]
 
 

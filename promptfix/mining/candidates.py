@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from promptfix.evidence import HARM_BUDGET, matched
 from promptfix.formats import Annotation
 from promptfix.measures import Null, Outcomes, Selection
-from promptfix.mining.calibration import Calibrated, Floats, calibrate, count, served, together
+from promptfix.mining.calibration import Calibrated, Floats, count, served, together
 from promptfix.mining.outcomes import Answered, Bools, Ints
-from promptfix.mining.search import Half, Search
+from promptfix.mining.search import Half, Search, settle
 from promptfix.mining.selection import Choice, Values, fold_of
 from promptfix.tasks import Item, Task
 
@@ -57,6 +58,8 @@ class Candidate:
     uplift: Ints
     """[items of the calibration half]: that of the annotation."""
     selection: Selection
+    least: float
+    """The lowest threshold that keeps the rule quiet where the note cannot be made."""
     null: Null | None = None
 
     @property
@@ -155,24 +158,29 @@ def _in_form(
     x: Values,
     can: Bools,
 ) -> tuple[Candidate, Search, Half] | None:
-    """The rule for an annotation over these columns x [items, columns]."""
+    """The rule for an annotation over these columns x [items, columns].
+
+    It learns from prompts that the note cannot be made for too, where there is nothing to repair:
+    a detector speaks of all prompts, and has to be quiet on those.
+    """
     calibration = evidence.calibration(task)
     uplift = evidence.answered.uplift(annotation.id)
     chosen = np.flatnonzero(evidence.of_task(task) & ~calibration & can)
-    held = np.flatnonzero(calibration & can)
-    if not len(chosen) or not len(held):
+    if not len(chosen) or not (calibration & can).any():
         return None
-    groups = [evidence.items[i].group for i in chosen.tolist()]
-    search = Search(Half(x[chosen], uplift[chosen]), groups, paired=not lexical)
+    others = _others(evidence.of_task(task) & ~calibration & ~can, len(chosen))
+    rows = np.concatenate([chosen, others])
+    groups = [evidence.items[i].group for i in rows.tolist()]
+    learnt = _half(x, evidence.features, rows, uplift, can)
+    search = Search(learnt, groups, paired=not lexical)
     choice = search.best()
     if choice is None:
         return None
-    scores = np.full(len(uplift), -np.inf)
-    scores[held] = choice.scores(x[held])
-    prompts = int(calibration.sum())
-    calibrated = calibrate(scores[held], uplift[held], prompts, HARM_BUDGET)
+    half = _half(x, evidence.features, np.flatnonzero(calibration), uplift, can)
+    calibrated, least = settle(choice, half, len(half.can), HARM_BUDGET)
     if calibrated is None:
         return None
+    scores = np.where(half.can, choice.scores(half.x), -np.inf)
     selection = Selection(
         prompts=len(chosen),
         repaired=int((uplift[chosen] > 0).sum()),
@@ -180,9 +188,21 @@ def _in_form(
         gain=round(choice.gain, 4),
         screened=choice.screened,
     )
-    half = Half(x[held], uplift[held])
-    mine = scores[calibration], uplift[calibration]
-    return Candidate(annotation, lexical, choice, calibrated, *mine, selection), search, half
+    mine = scores, half.uplift
+    found = Candidate(annotation, lexical, choice, calibrated, *mine, selection, least)
+    return found, search, half
+
+
+def _half(x: Values, whole: Values, rows: npt.NDArray[np.intp], uplift: Ints, can: Bools) -> Half:
+    """Rows of x; where no note can be made, what the features do in the `whole` prompt."""
+    seen = np.where(can[rows, None], x[rows], whole[rows, : x.shape[1]])
+    return Half(seen, np.where(can, uplift, 0)[rows].astype(np.int8), can[rows])
+
+
+def _others(which: Bools, most: int) -> npt.NDArray[np.intp]:
+    """Indices of at most so many of them, evenly spaced."""
+    found = np.flatnonzero(which)
+    return found[:: max(1, -(-len(found) // most))]
 
 
 def _settled(found: Sequence[Candidate], prompts: int, report: dict[str, Any]) -> Found:
@@ -192,7 +212,8 @@ def _settled(found: Sequence[Candidate], prompts: int, report: dict[str, Any]) -
         if not kept:
             break
         scores, uplift = _stacked(kept)
-        at = together(scores, uplift, [c.calibrated.threshold for c in kept], HARM_BUDGET)
+        start = [c.calibrated.threshold for c in kept]
+        at = together(scores, uplift, start, HARM_BUDGET, [c.least for c in kept])
         changed = [
             replace(c, calibrated=count(c.scores, c.uplift, value, prompts))
             for c, value in zip(kept, at, strict=True)

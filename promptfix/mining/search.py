@@ -12,23 +12,40 @@ import numpy as np
 import numpy.typing as npt
 
 from promptfix.measures import Null
-from promptfix.mining.calibration import Calibrated, calibrate
+from promptfix.mining.calibration import Calibrated, calibrate, floor
 from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.selection import Bools, Choice, Screen, Values, folds_of, weighted
 
 
 @dataclass(frozen=True)
 class Half:
-    """The prompts of one half of the data that an annotation can be made for."""
+    """Prompts of one half of the data, among them those that an annotation can be made for."""
 
     x: Values
     """[prompts, columns]."""
     uplift: npt.NDArray[np.int8]
-    """[prompts]."""
+    """[prompts]; 0 where the annotation cannot be made."""
+    can: Bools
+    """[prompts]: whether it can."""
 
     def shuffled(self, rng: np.random.Generator) -> Half:
-        """The same prompts with the outcomes of others."""
-        return Half(self.x, rng.permutation(self.uplift))
+        """The same prompts; those that can be annotated have the outcomes of others that can.
+
+        So a shuffled search knows as well as the real one where a note can be made, and what it
+        does not know is where the note helps.
+        """
+        uplift = self.uplift.copy()
+        uplift[self.can] = rng.permutation(self.uplift[self.can])
+        return Half(self.x, uplift, self.can)
+
+
+def settle(
+    choice: Choice, half: Half, prompts: int, budget: float
+) -> tuple[Calibrated | None, float]:
+    """Calibrate a rule on a half that it was not chosen on; and the least threshold it may have."""
+    scores = choice.scores(half.x)
+    least = floor(scores[~half.can])
+    return calibrate(scores[half.can], half.uplift[half.can], prompts, budget, least), least
 
 
 class Search:
@@ -61,8 +78,7 @@ class Search:
             held = other.shuffled(rng)
             if choice is None:
                 continue
-            scores = choice.scores(held.x)
-            made = calibrate(scores, held.uplift, real.prompts, budget)
+            made, _ = settle(choice, held, real.prompts, budget)
             found += made is not None
             matched += made is not None and made.net >= real.net
         return Null(runs=runs, found=found, matched=matched)
