@@ -127,5 +127,6 @@ def random_sae(sae: Sae, residuals: Tensor, seed: int, *, turned: bool = False) 
 
 def searched(x: Matrix, uplift: npt.NDArray[np.int8], groups: Sequence[str], new: Matrix) -> Floats:
     """Scores of `new` by the rule that mining's own search finds in x; 0 if it finds none."""
-    choice = Search(Half(x, uplift), groups).best()
+    every = np.ones(len(x), dtype=np.bool_)
+    choice = Search(Half(x, uplift, every), groups).best()
     return choice.scores(new) if choice else np.zeros(len(new))

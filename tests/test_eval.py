@@ -10,7 +10,7 @@ from eval import arms, headline, plots, stats
 from eval.answering import Said
 from eval.breakdown import by_kind, by_lemma, reliability
 from eval.items import Sets
-from eval.probes import bag, learnt
+from eval.probes import bag, learnt, searched
 from eval.report import TABLES, evaluation, gates
 from eval.results import arm_row, gate_row, summary
 from promptfix.formats import Term
@@ -183,6 +183,15 @@ def test_a_text_classifier_learns_words():
     x, y = bag(texts), np.array([n % 2 == 1 for n in range(80)])
     scores = learnt(x[:60], y[:60], x[60:])
     assert stats.auroc(scores, y[60:]) == 1.0
+
+
+def test_the_search_of_mining_scores_other_prompts():
+    """As a rival's gate: the rule that it finds is applied to prompts that it did not see."""
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.normal(size=(400, 30)), 0).astype(np.float32)
+    uplift = (rng.random(400) < np.where(x[:, 7] > 0.8, 0.9, 0.02)).astype(np.int8)
+    scores = searched(x[:300], uplift[:300], [f"g{n}" for n in range(300)], x[300:])
+    assert stats.auroc(scores, uplift[300:] > 0) > 0.8
 
 
 def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
