@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from promptfix.assembly import EMBEDDED
 
@@ -40,9 +41,11 @@ def test_the_sae_says_where_it_comes_from():
         "template_sha256",
         "data_digest",
         "l0",
-        "threshold",
+        "explained_variance",
+        "plan",
     ):
         assert metadata[key] not in (None, "")
+    assert (load_file(EMBEDDED / "sae" / "sae_weights.safetensors")["threshold"] > 0).all()
 
 
 def test_mini_does_what_its_results_say(pipeline):
@@ -58,12 +61,12 @@ def test_mini_does_what_its_results_say(pipeline):
 
 def test_a_quiet_prompt_is_answered_as_the_plain_model_answers_it(pipeline):
     """When nothing fires, prompt and answer are those of the plain model."""
-    trace = pipeline.answer("A box has 8 crayons. How many crayons are in 4 boxes?", compare=True)
+    trace = pipeline.answer("Write a short letter to my aunt.", compare=True)
     assert trace.action == "none"
     assert trace.answer == pipeline.model.answer(trace.prompt)
 
 
-def test_there_are_measured_detectors_for_both_tasks(pipeline):
+def test_there_are_measured_detectors(pipeline):
     """The library ships measured detectors, each with an annotation that answers it."""
     lens = pipeline.microscope.lens
     tasks = {a.misunderstanding: a.task for a in pipeline.library.annotations}

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -222,8 +223,13 @@ def test_tokenize(url: str) -> None:
 
 
 def test_health_is_told_while_the_model_writes(url: str, model: Model) -> None:
-    """Within 50 ms, since the event loop never waits for a model that keeps a core busy."""
-    done = threading.Event()
+    """Within 50 ms, since the event loop never waits for a model that keeps a core busy.
+
+    Who asks shares the interpreter with the service here, which nobody does outside of tests; so
+    it is handed over ten times as often.
+    """
+    done, usual = threading.Event(), sys.getswitchinterval()
+    sys.setswitchinterval(usual / 10)
 
     def busily() -> None:
         until = time.monotonic() + 0.02
@@ -242,6 +248,7 @@ def test_health_is_told_while_the_model_writes(url: str, model: Model) -> None:
         time.sleep(0.1)
         spent = [alive() for _ in range(20)]
         done.set()
+    sys.setswitchinterval(usual)
     assert statistics.median(spent) < 0.05
 
 
