@@ -21,7 +21,7 @@ from collections.abc import Callable
 from eval.common import write_result
 
 TOKENS = 32
-QUIET = "What should I pack for a walk in the hills?"
+QUIET = "Write a short letter to my aunt."
 NOISY = "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?"
 BODY = b'{"model": "mini", "messages": [{"role": "user", "content": "What is 12 plus 30?"}]}'
 
