@@ -66,6 +66,13 @@ def test_a_quiet_prompt_is_answered_as_the_plain_model_answers_it(pipeline):
     assert trace.answer == pipeline.model.answer(trace.prompt)
 
 
+def test_a_finding_that_no_note_answers_changes_nothing(pipeline):
+    """Where no note can be made, prompt and answer are those of the plain model too."""
+    trace = pipeline.answer("A box has 8 crayons. How many crayons are in 4 boxes?", compare=True)
+    assert trace.action in ("none", "detected")
+    assert trace.answer == pipeline.model.answer(trace.prompt)
+
+
 def test_there_are_measured_detectors(pipeline):
     """The library ships measured detectors, each with an annotation that answers it."""
     lens = pipeline.microscope.lens

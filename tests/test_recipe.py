@@ -7,6 +7,7 @@ from dataclasses import replace
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
+from safetensors.torch import load_file
 
 from promptfix.mini import chat
 from promptfix.mini.recipe import SMALL, RecipeError, run
@@ -36,6 +37,8 @@ def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
     metadata = json.loads((tmp_path / "sae" / "cfg.json").read_text())["metadata"]
     assert metadata["model_name"] == "mini"
     assert metadata["model_sha256"]
+    threshold = load_file(tmp_path / "sae" / "sae_weights.safetensors")["threshold"]
+    assert metadata["threshold"] == pytest.approx(float(threshold[0]))
     assert metadata["hook_name"] == "model.layers.0"
 
 

@@ -89,10 +89,12 @@ def train_saes(
     for layer, out in outs.items():
         out.mkdir(parents=True, exist_ok=True)
         saes[str(layer)].save_inference_model(str(out))
+        settled: dict[str, float] = {}
         if plan.kind == "batchtopk":
-            set_threshold(out, _prompt_activations(network, hooks[layer], corpus), plan.k)
+            x = _prompt_activations(network, hooks[layer], corpus)
+            settled["threshold"] = set_threshold(out, x, plan.k)
         measured[layer] = measure_quality(network, Sae.load(out), corpus.held[1::2] or corpus.held)
-        _note(out, measured[layer])
+        _note(out, measured[layer], settled)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return measured
 
@@ -210,9 +212,10 @@ def set_threshold(folder: Path, x: Tensor, k: int) -> float:
     return threshold
 
 
-def _note(folder: Path, quality: Quality) -> None:
+def _note(folder: Path, quality: Quality, settled: dict[str, float]) -> None:
     """Write what was measured beside the weights, and what the self-check needs into cfg.json."""
     config = json.loads((folder / CONFIG).read_text("utf-8"))
-    config["metadata"] |= {"l0": quality.l0, "explained_variance": quality.explained_variance}
+    found = {"l0": quality.l0, "explained_variance": quality.explained_variance}
+    config["metadata"] |= found | settled
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
     (folder / QUALITY).write_text(json.dumps(asdict(quality), indent=2) + "\n", "utf-8")
