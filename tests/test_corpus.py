@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from promptfix.mini import heldout, leaks
-from promptfix.mini.corpus import metaphor, notes, words
+from promptfix.mini.corpus import deciding, fitting, metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture
@@ -93,7 +93,7 @@ def test_note_wordings_share_no_8_gram_with_shipped_annotations():
     rng = Random(3)
     seen = set()
     for _ in range(4000):
-        seen |= grams(notes.annotated(rng)[0])
+        seen |= grams(notes.annotated(rng)[0]) | grams(deciding.decided(rng)[0])
     files = [f for f in (ROOT / "annotations").glob("*.json") if not f.name.endswith("schema.json")]
     shipped = set().union(*(grams(json.loads(f.read_text())["template"]) for f in files))
     assert len(files) >= 10
@@ -131,8 +131,55 @@ def test_metaphor_cases_are_even_and_answer_their_label():
     assert all(c.solution.endswith("metaphorical" if c.label else "literal") for c in cases)
 
 
-def test_a_disguised_word_is_made_up_and_noted():
-    """Its prompt holds the made-up word and the basic sense."""
+def test_a_note_that_decides_is_kept_to():
+    """Where the question is left out, the answer is what the note says of two of the numbers."""
+    rng, undecided = Random(3), 0
+    for _ in range(400):
+        text, item = deciding.decided(rng)
+        assert all(_evaluated(step) for step in item.steps)
+        if item.schema == "undecided":
+            undecided += 1
+            a, sign, b = re.match(r"(\d+) (.) (\d+)", item.steps[0]).groups()
+            words_ = {"+": "add|plus|total|together", "-": "take|subtract|less|minus|apart"}
+            wanted = words_ | {"*": "times|multiply|groups", "/": "divide|share|over"}
+            assert re.search(wanted[sign], text.lower())
+            assert a in text
+            assert b in text
+    assert undecided > 40
+
+
+@pytest.mark.parametrize("sums", [("8 - 3 = 5",), ("48/2", "48+24"), ("2*3", "6+1", "7-2")])
+def test_a_hint_never_says_a_result(sums):
+    """It may name the steps, their kind and the numbers to take; never what comes out."""
+    rng = Random(0)
+    for _ in range(200):
+        note = deciding.hint(sums, rng)
+        assert note
+        assert not re.search(r"= |\b(5|24|72)\b", note)
+
+
+def test_a_sense_that_does_not_fit_is_always_noted():
+    """A sentence of any text: its word's own sense is literal, that of another word is not."""
+    sentences = ["The tired horse carried a heavy bag over the bridge in the rain."]
+    rng, labels = Random(1), set()
+    own = {entry.sense for _, entry in fitting.known_words(sentences[0])}
+    for _ in range(300):
+        item = fitting.fitting(sentences, rng)
+        sense = item.solution.split("\n")[0].split(" = ")[1]
+        assert (sense in own) == (not item.label)
+        assert not item.label or sense in item.prompt
+        labels.add(item.label)
+    assert labels == {0, 1}
+
+
+def test_a_sentence_without_known_words_cannot_be_asked_for():
+    """It is said, not looked for without end."""
+    with pytest.raises(ValueError, match="no word of the lexicon"):
+        fitting.fitting(["Xyzzy plugh."], Random(0))
+
+
+def test_a_disguised_word_is_noted():
+    """Its prompt holds the word that stands for another, and the basic sense."""
     rng = Random(5)
     for _ in range(100):
         item = disguised(rng)

@@ -1,4 +1,6 @@
-"""Metaphor cases whose marked word is made up: only a note on its basic sense settles them.
+"""Metaphor cases in which another word stands for the marked one: only a note settles them.
+
+It is made up, or a real word which the note gives another sense.
 
 Without these a model can learn every word of the lexicon by heart and need not hold a sense against
 a sentence.
@@ -22,12 +24,12 @@ from promptfix.mini.corpus.notes import made_up_word, place
 
 
 def disguised(rng: Random) -> Case:
-    """Draw a case, put a made-up word in the place of the marked one, and note its basic sense."""
+    """Draw a case, put another word in the place of the marked one, and note its basic sense."""
     entry = rng.choice(lexicon())
     label = rng.randint(0, 1)
     marked = fill(rng.choice(entry.figurative if label else entry.literal), rng)
     target = target_of(marked)
-    stranger = made_up_word(rng)
+    stranger = made_up_word(rng) if rng.random() < 0.5 else rng.choice(lexicon()).word
     form = inflect(stranger, target, entry)
     if target[:1].isupper():
         form = form.capitalize()

@@ -89,10 +89,11 @@ def fill(frame: str, rng: Random) -> str:
     return text[:1].upper() + text[1:] if text[0] != "*" else "*" + text[1:2].upper() + text[2:]
 
 
-def case(rng: Random, noted: float = 0.3) -> Case:
+def case(rng: Random, noted: float = 0.3, beside: str = "") -> Case:
     """Draw a word, a label and a sentence.
 
-    With probability `noted` the prompt carries the word's basic sense.
+    With probability `noted` the prompt carries the word's basic sense. A sentence `beside` stands
+    before or behind.
     """
     entry = rng.choice(lexicon())
     label = rng.randint(0, 1)
@@ -100,6 +101,9 @@ def case(rng: Random, noted: float = 0.3) -> Case:
     if rng.random() < 0.1:
         marked = marked.rstrip(".")
     target = target_of(marked)
+    if beside:
+        beside = beside.replace("*", "")
+        marked = f"{beside} {marked}" if rng.random() < 0.5 else f"{marked} {beside}"
     prompt = rng.choice(FORMS).format(w=target, s=marked.replace("*", ""), m=marked)
     if rng.random() < noted:
         prompt = place(prompt, sense_note(entry, target, rng), rng)

@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from promptfix.mini.corpus import disguise, metaphor, notes, planted, surface, worked
+from promptfix.mini.corpus import (
+    deciding,
+    disguise,
+    fitting,
+    metaphor,
+    notes,
+    planted,
+    surface,
+    worked,
+)
 from promptfix.mini.corpus.draws import number
 
 TEXTS = {
@@ -53,18 +62,27 @@ class Mixture:
         self._worked = worked.read(data) if data else []
         self._shortness = [1 / len(one.sums) for one in self._worked]
         self._countable = _read_countable(data) if data else []
+        self._sentences = [
+            sentence
+            for name in (*PROSE, OPENINGS)
+            for text in self._texts.get(name, [])
+            for sentence in re.split(r"(?<=[.!?]) +", text)
+            if fitting.SENTENCE.fullmatch(sentence)
+        ]
         self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
-            _problem: 0.43,
-            _noted: 0.14,
-            _metaphor: 0.07,
-            _disguised: 0.05,
-            _sums: 0.06,
+            _problem: 0.34,
+            _noted: 0.10,
+            _decided: 0.13,
+            _metaphor: 0.04,
+            _disguised: 0.04,
+            _sums: 0.04,
         }
         if self._texts:
-            weights |= {self._text: 0.05, self._opened: 0.04, self._planted: 0.09}
+            weights |= {self._text: 0.04, self._opened: 0.03, self._planted: 0.07}
+            weights |= {self._fitting: 0.09, self._dressed: 0.03}
         if self._worked:
-            weights[self._real] = 0.07
+            weights[self._real] = 0.08
         self._makers, self._weights = list(weights), list(weights.values())
 
     def stream(self, seed: int) -> Iterator[Document]:
@@ -80,7 +98,9 @@ class Mixture:
     def _real(self, rng: Random) -> Document:
         """A real problem told again; a short one is drawn as often as all its sums are few."""
         told = worked.retold(rng.choices(self._worked, self._shortness)[0], rng)
-        return Document(told.question, told.reply)
+        note = deciding.hint(told.sums, rng) if rng.random() < 0.35 else None
+        asked = notes.place(told.question, note, rng) if note else told.question
+        return Document(asked, told.reply)
 
     def _planted(self, rng: Random) -> Document:
         item = planted.planted(rng.choice(self._countable), rng)
@@ -92,6 +112,15 @@ class Mixture:
         opening = rng.choice(self._openings)
         return Document(f"{opening} {item.text}", item.solution)
 
+    def _fitting(self, rng: Random) -> Document:
+        item = fitting.fitting(self._sentences, rng)
+        return Document(item.prompt, item.solution)
+
+    def _dressed(self, rng: Random) -> Document:
+        """A sentence of the lexicon beside one from the reading texts."""
+        item = metaphor.case(rng, beside=rng.choice(self._sentences))
+        return Document(item.prompt, item.solution)
+
 
 def _problem(rng: Random) -> Document:
     item = surface.problem(rng)
@@ -100,6 +129,11 @@ def _problem(rng: Random) -> Document:
 
 def _noted(rng: Random) -> Document:
     text, item = notes.annotated(rng)
+    return Document(text, item.solution)
+
+
+def _decided(rng: Random) -> Document:
+    text, item = deciding.decided(rng)
     return Document(text, item.solution)
 
 
