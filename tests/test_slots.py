@@ -140,6 +140,27 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
         'Is the word "dancing" used literally in this sentence? The light was dancing on the sea.',
         {"lemma": "dance", "company": '"The light" ... "the sea"'},
     ),
+    ("operation", "Ann has 9 figs and eats 4. How many figs are left?", {"kind": "difference"}),
+    ("operation", "Ann had 9 figs and Bo had 4. How many more had Ann?", {"kind": "difference"}),
+    ("operation", "Ann ate 5 more figs than Bo, who ate 4. How many did she eat?", None),
+    (
+        "operation",
+        "Ann gave 4 figs away. 5 are left. How many had she at first?",
+        {"kind": "total"},
+    ),
+    ("operation", "Ann got 4 figs and has 9. How many had she before?", {"kind": "difference"}),
+    ("operation", "A box has 6 eggs. How many eggs do 4 boxes have in all?", {"kind": "product"}),
+    ("operation", "Each box has 6 eggs. How many eggs are in 4 boxes?", {"kind": "product"}),
+    ("operation", "Each box has 6 eggs. How many boxes hold 24 eggs?", {"kind": "share"}),
+    ("operation", "24 eggs are shared by 4 boys. How many does each get?", {"kind": "share"}),
+    ("operation", "Ann has 9 figs. How many figs has she?", None),
+    (
+        "two-numbers",
+        "Tom has 4 eggs and buys six. How many eggs has he?",
+        {"first": "4", "second": "six"},
+    ),
+    ("two-numbers", "Tom has 4 eggs, 5 nuts and 6 figs. How many is that?", None),
+    ("two-numbers", "Tom has 4 eggs and buys 6 dozen. How many eggs has he?", None),
 ]
 
 

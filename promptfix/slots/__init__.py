@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from promptfix.formats import Tables
 from promptfix.records import Span
-from promptfix.slots import changes, questions, relations, senses, units
+from promptfix.slots import changes, operations, questions, relations, senses, steps, units
 
 Slots: TypeAlias = dict[str, str]
 """Name of a slot -> what goes in."""
@@ -42,6 +42,8 @@ FILLERS: Mapping[str, Filler] = {
     "change": _filler(changes.change, "verb number effect"),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _filler(relations.each, "groups group size item"),
+    "operation": _filler(operations.operation, "kind"),
+    "two-numbers": _filler(steps.two_numbers, "first second"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "word company"),
     "sense-company": _filler(senses.sense_company, "word lemma sense company", senses.about),
