@@ -18,6 +18,8 @@ from promptfix.mining.search import Half, Search, settle
 from promptfix.mining.selection import Choice, Values, fold_of
 from promptfix.tasks import Item, Task
 
+Rows = npt.NDArray[np.intp]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -30,6 +32,8 @@ class Evidence:
     """[items, 2 * features]: peaks on the user's tokens, then values at the read-out."""
     words: Mapping[str, Values] = field(default_factory=dict[str, Values])
     """Annotation id -> [items, features]: peaks on the word that the annotation is about."""
+    beside: Mapping[str, Values] = field(default_factory=dict[str, Values])
+    """The same on the prompt's other words, on which a rule about that word has to be quiet."""
     seed: int = 0
     """Decides which half an item falls into, and how outcomes are shuffled."""
 
@@ -161,8 +165,10 @@ def _in_form(
     """The rule for an annotation over these columns x [items, columns].
 
     It learns from prompts that the note cannot be made for too, where there is nothing to repair:
-    a detector speaks of all prompts, and has to be quiet on those.
+    a detector speaks of all prompts, and has to be quiet on those. A rule about a word learns from
+    the other words of its prompts in the same way.
     """
+    beside = evidence.beside.get(annotation.id) if lexical else None
     calibration = evidence.calibration(task)
     uplift = evidence.answered.uplift(annotation.id)
     chosen = np.flatnonzero(evidence.of_task(task) & ~calibration & can)
@@ -170,17 +176,18 @@ def _in_form(
         return None
     others = _others(evidence.of_task(task) & ~calibration & ~can, len(chosen))
     rows = np.concatenate([chosen, others])
-    groups = [evidence.items[i].group for i in rows.tolist()]
-    learnt = _half(x, evidence.features, rows, uplift, can)
+    learnt, origin = _half(x, evidence.features, rows, uplift, can, beside)
+    groups = [evidence.items[i].group for i in origin.tolist()]
     search = Search(learnt, groups, paired=not lexical)
     choice = search.best()
     if choice is None:
         return None
-    half = _half(x, evidence.features, np.flatnonzero(calibration), uplift, can)
-    calibrated, least = settle(choice, half, len(half.can), HARM_BUDGET)
+    rows = np.flatnonzero(calibration)
+    half, _ = _half(x, evidence.features, rows, uplift, can, beside)
+    calibrated, least = settle(choice, half, len(rows), HARM_BUDGET)
     if calibrated is None:
         return None
-    scores = np.where(half.can, choice.scores(half.x), -np.inf)
+    scores = np.where(half.can, choice.scores(half.x), -np.inf)[: len(rows)]
     selection = Selection(
         prompts=len(chosen),
         repaired=int((uplift[chosen] > 0).sum()),
@@ -188,18 +195,38 @@ def _in_form(
         gain=round(choice.gain, 4),
         screened=choice.screened,
     )
-    mine = scores, half.uplift
+    mine = scores, half.uplift[: len(rows)]
     found = Candidate(annotation, lexical, choice, calibrated, *mine, selection, least)
     return found, search, half
 
 
-def _half(x: Values, whole: Values, rows: npt.NDArray[np.intp], uplift: Ints, can: Bools) -> Half:
-    """Rows of x; where no note can be made, what the features do in the `whole` prompt."""
+def _half(
+    x: Values,
+    whole: Values,
+    rows: Rows,
+    uplift: Ints,
+    can: Bools,
+    beside: Values | None = None,
+) -> tuple[Half, Rows]:
+    """Rows of x; where no note can be made, what the features do in the `whole` prompt.
+
+    Behind them what they do `beside` the word of each prompt that has one. Also returns the item
+    that each row is of.
+    """
     seen = np.where(can[rows, None], x[rows], whole[rows, : x.shape[1]])
-    return Half(seen, np.where(can, uplift, 0)[rows].astype(np.int8), can[rows])
+    half = Half(seen, np.where(can, uplift, 0)[rows].astype(np.int8), can[rows])
+    if beside is None:
+        return half, rows
+    more = rows[can[rows]]
+    nothing = np.zeros(len(more), dtype=np.int8)
+    return Half(
+        np.concatenate([half.x, beside[more]]),
+        np.concatenate([half.uplift, nothing]),
+        np.concatenate([half.can, nothing.astype(np.bool_)]),
+    ), np.concatenate([rows, more])
 
 
-def _others(which: Bools, most: int) -> npt.NDArray[np.intp]:
+def _others(which: Bools, most: int) -> Rows:
     """Indices of at most so many of them, evenly spaced."""
     found = np.flatnonzero(which)
     return found[:: max(1, -(-len(found) // most))]
