@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from promptfix.formats import Tables
 from promptfix.records import Span
-from promptfix.slots import changes, operations, questions, relations, senses, steps, units
+from promptfix.slots import changes, questions, relations, senses, steps, units
 
 Slots: TypeAlias = dict[str, str]
 """Name of a slot -> what goes in."""
@@ -35,15 +35,14 @@ def _filler(
 FILLERS: Mapping[str, Filler] = {
     "unit-word": _filler(units.unit_word, "word value statement", units.about),
     "number-word": _filler(units.number_word, "numbers"),
-    "asked": _filler(questions.asked, "noun numbers"),
+    "asked": _filler(questions.asked, "noun numbers pair"),
     "unasked": _filler(questions.unasked, "others noun"),
     "difference": _filler(questions.difference, "first second"),
     "start-unknown": _filler(questions.start_unknown, "end change effect"),
     "change": _filler(changes.change, "verb number effect"),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _filler(relations.each, "groups group size item"),
-    "operation": _filler(operations.operation, "kind"),
-    "two-numbers": _filler(steps.two_numbers, "first second"),
+    "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "word company"),
     "sense-company": _filler(senses.sense_company, "word lemma sense company", senses.about),

@@ -7,9 +7,11 @@ it asks for. Where the words do not tell, nothing is said.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
+from promptfix.slots import strangers
 from promptfix.slots.lemmas import IRREGULAR, plural, singular
 from promptfix.slots.words import (
     AUXILIARY,
@@ -60,13 +62,39 @@ def sort_numbers(text: str) -> Numbers | None:
         return None
     told, asked = text[: found.start()], text[found.start() :]
     given = [q for q in quantities(text) if q.start < found.start()]
-    if len(given) < 3 or _RELATION.search(told) or _SHARED.search(text):
+    if len(given) < 3 or _RELATION.search(told):
         return None
-    chosen = _compared(text, asked, given) if _COMPARED.match(asked) else _alike(asked, given)
-    if not chosen or not 2 <= len(chosen) < len(given):
+    chosen = [] if _SHARED.search(text) else _strictly(text, asked, given)
+    if not 2 <= len(chosen) < len(given) and not _COMPARED.match(asked):
+        chosen = _apart(text, asked, given)
+    if not 2 <= len(chosen) < len(given):
         return None
     counting = tuple(q for q in given if q in chosen)
     return Numbers(counting, tuple(q for q in given if q not in chosen))
+
+
+def _strictly(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
+    if not _COMPARED.match(asked):
+        return _alike(asked, given)
+    return _compared(text, asked, given) or _by_verbs(text, asked, given)
+
+
+def _apart(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
+    """The second try: by the things, the person or the marks that the question names."""
+    found = strangers.by_thing(text, asked, given)
+    if not found and not _SHARED.search(text):
+        found = strangers.by_person(text, asked, given)
+        found = found or strangers.by_mark(asked, given, partial(_context, text), _stem)
+    return found
+
+
+def _by_verbs(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
+    """For each side of a comparison the only number with that side's verb."""
+    left, _, right = asked.partition(" than ")
+    sides = [[q for q in given if _verb(text, q) in _verbs(side)] for side in (left, right)]
+    if any(len(side) != 1 for side in sides) or sides[0] == sides[1]:
+        return []
+    return [sides[0][0], sides[1][0]]
 
 
 def _alike(asked: str, given: Sequence[Quantity]) -> list[Quantity]:

@@ -10,6 +10,7 @@ from promptfix.slots.words import (
     Quantity,
     after,
     counted,
+    listed,
     noun_key,
     pieces,
     quantities,
@@ -27,12 +28,16 @@ _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 
 
 def asked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """What is asked for and the numbers that count for it: `noun`, `numbers`."""
+    """What is asked for and the numbers that count for it: `noun`, `numbers`, `pair`.
+
+    `pair` is the numbers again, the largest first.
+    """
     del span, tables
     noun, found = _asked_noun(text), sort_numbers(text)
     if not noun or found is None:
         return None
-    return {"noun": noun, "numbers": ", ".join(q.number for q in found.counting)}
+    numbers = ", ".join(q.number for q in found.counting)
+    return {"noun": noun, "numbers": numbers, "pair": listed(found.counting)}
 
 
 def unasked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:

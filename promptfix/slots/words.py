@@ -159,6 +159,22 @@ def quantities(text: str) -> list[Quantity]:
     return found
 
 
+def value(quantity: Quantity) -> float:
+    """What a quantity's number comes to; 0 for one that cannot be read."""
+    digits = quantity.number.strip("$ ").replace(",", "")
+    try:
+        return float(digits)
+    except ValueError:
+        words = spelled([piece.text for piece in pieces(quantity.number)])
+        return float(words or 0)
+
+
+def listed(some: Sequence[Quantity]) -> str:
+    """Numbers as a text writes them, the largest first: as a difference or a share needs them."""
+    ranked = sorted(some, key=value, reverse=True)
+    return " and ".join(quantity.number for quantity in ranked)
+
+
 def after(every: Sequence[Piece], at: int) -> list[Piece]:
     """The pieces that start at or after a character."""
     return [piece for piece in every if piece.start >= at]
