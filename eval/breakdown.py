@@ -13,7 +13,10 @@ from eval.arms import Looked
 from eval.items import Sets
 from eval.stats import Bools, Floats
 
-TRAINED = frozenset({"unknown-unit-word", "irrelevant-quantity", "literal-reading"})
+TRAINED = frozenset(
+    "unknown-unit-word irrelevant-quantity extra-step difference-asked literal-reading "
+    "unknown-sense".split()
+)
 """Kinds of note that the embedded model has read in training (MODEL_CARD.md); others are new."""
 BINS = 10
 
