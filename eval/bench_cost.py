@@ -110,8 +110,10 @@ def main() -> None:
         for row in measure(part, options):
             print(json.dumps(row), flush=True)
             rows.append(row | {"machine": machine()})
-        content = {"ratios": ratios(rows), "rows": rows, "machine": machine()}
-        print(write_result(options.name, content))
+            # After each row: a run takes an hour, and may be stopped.
+            content = {"ratios": ratios(rows), "rows": rows, "machine": machine()}
+            file = write_result(options.name, content)
+    print(file)
     print(json.dumps(ratios(rows), indent=1))
 
 
