@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ def write_result(
     return path
 
 
+@cache
 def _commit() -> str:
+    """The commit when it is first asked for: results written later make the tree dirty."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
     return found.stdout.strip() or "unknown"
