@@ -172,9 +172,12 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ),
     (
         "two-numbers",
-        "Tom has 4 eggs and buys six. How many eggs has he?",
-        {"pair": "six and 4"},
+        "Tom has 4 eggs and buys 6. How many eggs has he?",
+        {"pair": "6 and 4"},
     ),
+    ("two-numbers", "Tom has 4 eggs and buys six. How many eggs has he?", None),
+    ("two-numbers", "Tom buys 2 gross of eggs and eats 6. How many eggs has he?", None),
+    ("two-numbers", "Tom has 9 eggs. Ann has 2 more than Tom. How many are there?", None),
     ("two-numbers", "Tom has 4 eggs, 5 nuts and 6 figs. How many is that?", None),
     ("two-numbers", "Tom has 4 eggs and buys 6 dozen. How many eggs has he?", None),
 ]

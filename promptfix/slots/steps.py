@@ -4,7 +4,8 @@ import re
 
 from promptfix.formats import Tables
 from promptfix.records import Span
-from promptfix.slots.words import listed, quantities, question
+from promptfix.slots.lemmas import singular
+from promptfix.slots.words import Quantity, listed, quantities, question, value
 
 _HIDDEN = re.compile(
     r"(?i)\b(?:half|halves|twice|thrice|double[ds]?|triple[ds]?|quadruple|times|third|quarter|"
@@ -13,10 +14,25 @@ _HIDDEN = re.compile(
 """Words that hide a number, or a second step."""
 
 
+_RELATED = re.compile(r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b")
+"""A number that only says how far two others are apart: a second step."""
+
+
 def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The numbers of a problem that gives just two, in plain sight: `pair`, the larger first."""
-    del span, tables
-    given = quantities(text)
-    if question(text) is None or len(given) != 2 or _HIDDEN.search(text):
+    """The numbers of a problem that gives just two, in plain sight: `pair`, the larger first.
+
+    Nothing where one is spelled out, counts in a unit word, or is a relation of two others.
+    """
+    del span
+    asking, given = question(text), quantities(text)
+    if asking is None or len(given) != 2 or _HIDDEN.search(text):
         return None
-    return {"pair": listed(given)}
+    if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
+        return None
+    asked = {singular(word) for word in re.findall(r"\w+", asking.of(text))}
+    units = {quantity.key[0] for quantity in given if quantity.key} & tables.units.keys()
+    return None if units - asked else {"pair": listed(given)}
+
+
+def _plain(quantity: Quantity) -> bool:
+    return quantity.number[-1].isdigit() and value(quantity) > 1

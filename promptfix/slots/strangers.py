@@ -20,10 +20,14 @@ _STARTERS = frozenset(
 """Words with a capital that are no names, at the head of a sentence."""
 _PRONOUN = re.compile(r"\b(?:he|she|they|his|her|their)\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:and|first|second|remaining|last)\b")
-_EXTRA = re.compile(r"\b(?:extra|also)\b")
+_EXTRA = re.compile(r"\b(?:extra|also|rows? of)\b")
 _MONEY = re.compile(r"\b(?:money|make|made|cost|pay|paid|spend|spent|earn|earned)\b")
-_UNCLEAR = frozenset(("one", "other", "kid", "person", "friend", "people"))
-"""Words that may stand for the things of the question."""
+_EACH = re.compile(r"\beach\b")
+_END = re.compile(r"\b(?:left|remain\w*|altogether|total|in all)\b")
+_UNCLEAR = frozenset(
+    "one other kid person friend people row second minute hour day week month year".split()
+)
+"""Words that may stand for the things of the question, or go with any of them."""
 _LIST = re.compile(r"(\w+) and (?:on |in |the )?(\w+)")
 _MORE = re.compile(r"\s*more\b(?!\s+(?:than|\w+\s+than)\b)", re.IGNORECASE)
 _ANOTHER = re.compile(r"\banother\s*$", re.IGNORECASE)
@@ -35,6 +39,8 @@ def by_thing(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]
     The things of all others it does not name.
     """
     if _SEVERAL.search(asked) or _EXTRA.search(text):
+        return []
+    if _EACH.search(text) and _END.search(asked):
         return []
     named = {singular(piece.low) for piece in pieces(asked)}
     named |= {"dollar", "cent"} if _MONEY.search(asked) else set()
