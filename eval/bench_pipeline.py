@@ -21,8 +21,10 @@ from collections.abc import Callable
 from eval.common import write_result
 
 TOKENS = 32
-QUIET = "Write a short letter to my aunt."
-NOISY = "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?"
+QUIET = "A box has 8 crayons. How many crayons are in 4 boxes?"
+NOISY = (
+    "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
+)
 BODY = b'{"model": "mini", "messages": [{"role": "user", "content": "What is 12 plus 30?"}]}'
 
 

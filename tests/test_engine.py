@@ -266,7 +266,7 @@ def test_the_service_answers_requests_together(monkeypatch):
     from promptfix.service.settings import ServiceSettings
 
     questions = [
-        "The shop had one gross of pencils. It sold 50 pencils. How many were left?",
+        "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many has he now?",
         "What is 12 plus 30?",
         "We stayed by the lake for 3 fortnights. How many days is that?",
         "The bus had 18 people. 7 got off. How many people are on the bus now?",

@@ -61,14 +61,14 @@ def test_mini_does_what_its_results_say(pipeline):
 
 def test_a_quiet_prompt_is_answered_as_the_plain_model_answers_it(pipeline):
     """When nothing fires, prompt and answer are those of the plain model."""
-    trace = pipeline.answer("Write a short letter to my aunt.", compare=True)
+    trace = pipeline.answer("A box has 8 crayons. How many crayons are in 4 boxes?", compare=True)
     assert trace.action == "none"
     assert trace.answer == pipeline.model.answer(trace.prompt)
 
 
 def test_a_finding_that_no_note_answers_changes_nothing(pipeline):
     """Where no note can be made, prompt and answer are those of the plain model too."""
-    trace = pipeline.answer("A box has 8 crayons. How many crayons are in 4 boxes?", compare=True)
+    trace = pipeline.answer("Write a short letter to my aunt.", compare=True)
     assert trace.action in ("none", "detected")
     assert trace.answer == pipeline.model.answer(trace.prompt)
 

@@ -19,5 +19,5 @@ import promptfix, sys
 assert promptfix.__file__.startswith('$work'), promptfix.__file__
 "
 "$work/env/bin/promptfix" check
-"$work/env/bin/promptfix" repair "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?"
+"$work/env/bin/promptfix" repair "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
 echo "the wheel works"

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?",
+    "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?",
+    "She drove for 3 hours and saw 14 birds and 9 cows. How many more birds than cows did she see?",
     "We stayed by the lake for 3 fortnights. How many days is that?",
-    "I have 7 nickels. How many cents is that?",
-    "The rope is 5 fathoms long. How many feet is that?",
     "They ordered 6 trios of candles. How many candles did they get?",
+    "They walked 2 furlongs. How many yards is that?",
+    "A quintet played in the park. How many players is 4 quintets?",
     "The bus had 18 people. 7 got off. How many people are on the bus now?",
 )
 """What `demo` asks."""
