@@ -20,7 +20,7 @@ trains hats shoes socks rings bells drums
 
 
 def rows():
-    """Unit words: a gross is misread without a note, a dozen never is; each in its own words."""
+    """Unit words: a gross is misread without a note, a dozen with one; each in its own words."""
     for n in range(800):
         word, value = [("gross", 144), ("dozen", 12)][n % 2]
         name, thing = NAMES[n // 2 % 8], THINGS[n // 2 % 24]
@@ -30,8 +30,8 @@ def rows():
 
 
 def say(row, prompt):
-    """What the model answers."""
-    known = row["word"] == "dozen" or OPEN in prompt
+    """What the model answers: a note mends a gross, and a needless one confuses a dozen."""
+    known = (row["word"] == "dozen") != (OPEN in prompt)
     return f"Answer: {row['answer'] if known else '1'}"
 
 

@@ -31,6 +31,7 @@ DEMO = (
     "They ordered 6 trios of candles. How many candles did they get?",
     "They walked 2 furlongs. How many yards is that?",
     "A quintet played in the park. How many players is 4 quintets?",
+    "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?",
     "The bus had 18 people. 7 got off. How many people are on the bus now?",
 )
 """What `demo` asks."""

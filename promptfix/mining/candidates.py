@@ -143,14 +143,25 @@ def _candidate(
         found += [made] if made else []
     if not found:
         return None, told | {"dropped": "no rule repairs more than it harms"}
-    candidate, search, held = max(found, key=lambda one: one[0].selection.gain)
-    null = search.null(held, candidate.calibrated, runs, HARM_BUDGET, evidence.seed)
+    found.sort(key=lambda one: one[0].selection.gain, reverse=True)
+    candidate, null = _held_against(found[0], runs, evidence.seed)
+    if matched(null) and candidate.lexical and found[1:]:
+        # Shuffled outcomes know where a word stands as well; of the prompt they may know less.
+        candidate, null = _held_against(found[1], runs, evidence.seed)
     told |= {"calibration": counted(candidate.calibrated).model_dump(), "null": null.model_dump()}
     told |= {"gain": candidate.choice.gain, "lexical": candidate.lexical}
     told |= {"columns": candidate.choice.columns, "conflict": candidate.choice.conflict}
     if matched(null):
         return None, told | {"dropped": "shuffled outcomes give as good a rule"}
     return replace(candidate, null=null), told
+
+
+def _held_against(
+    found: tuple[Candidate, Search, Half], runs: int, seed: int
+) -> tuple[Candidate, Null]:
+    """A rule, and what the search for it finds in shuffled outcomes."""
+    candidate, search, held = found
+    return candidate, search.null(held, candidate.calibrated, runs, HARM_BUDGET, seed)
 
 
 def _in_form(
@@ -223,6 +234,7 @@ def _half(
         np.concatenate([half.x, beside[more]]),
         np.concatenate([half.uplift, nothing]),
         np.concatenate([half.can, nothing.astype(np.bool_)]),
+        len(more),
     ), np.concatenate([rows, more])
 
 

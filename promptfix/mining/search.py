@@ -27,6 +27,9 @@ class Half:
     """[prompts]; 0 where the annotation cannot be made."""
     can: Bools
     """[prompts]: whether it can."""
+    beside: int = 0
+    """How many of the last rows are other words of prompts. A rule learns from them, and they do
+    not raise the least threshold: one loud word in ten prompts would silence it."""
 
     def shuffled(self, rng: np.random.Generator) -> Half:
         """The same prompts; those that can be annotated have the outcomes of others that can.
@@ -36,7 +39,7 @@ class Half:
         """
         uplift = self.uplift.copy()
         uplift[self.can] = rng.permutation(self.uplift[self.can])
-        return Half(self.x, uplift, self.can)
+        return Half(self.x, uplift, self.can, self.beside)
 
 
 def settle(
@@ -44,7 +47,8 @@ def settle(
 ) -> tuple[Calibrated | None, float]:
     """Calibrate a rule on a half that it was not chosen on; and the least threshold it may have."""
     scores = choice.scores(half.x)
-    least = floor(scores[~half.can])
+    whole = len(scores) - half.beside
+    least = floor(scores[:whole][~half.can[:whole]])
     return calibrate(scores[half.can], half.uplift[half.can], prompts, budget, least), least
 
 
