@@ -11,7 +11,7 @@ from eval.load import KEY
 from tests.readme import ADDRESS, block
 from tests.upstream import EVENTS, reply, saying, streaming, upstream
 
-GROSS = "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?"
+MISREAD = "We stayed by the lake for 3 fortnights. How many days is that?"
 GUARDRAIL = block("yaml", "guardrails:")
 RESPONSE = {
     "id": "resp_1",
@@ -67,7 +67,7 @@ def said(up):
 
 def ask(client, **more):
     return client.chat.completions.create(
-        model="mini", messages=[{"role": "user", "content": GROSS}], **more
+        model="mini", messages=[{"role": "user", "content": MISREAD}], **more
     )
 
 
@@ -75,7 +75,7 @@ def test_chat(client, answering):
     """The note reaches the server, and its answer comes back."""
     answering.behave = saying(reply())
     made = ask(client)
-    assert said(answering).startswith(f"{GROSS}\n[Note: ")
+    assert said(answering).startswith(f"{MISREAD}\n[Note: ")
     assert made.choices[0].message.content.startswith("It is 288.")
 
 
@@ -83,14 +83,14 @@ def test_streams(client, answering):
     """The same for a stream."""
     answering.behave = streaming(*EVENTS)
     chunks = [chunk.choices[0].delta.content for chunk in ask(client, stream=True)]
-    assert said(answering).startswith(f"{GROSS}\n[Note: ")
+    assert said(answering).startswith(f"{MISREAD}\n[Note: ")
     assert "It" in chunks
 
 
 def test_responses(client, answering):
     """The same for the Responses API."""
     answering.behave = saying(reply(json.dumps(RESPONSE).encode()))
-    client.responses.create(model="mini", input=GROSS)
+    client.responses.create(model="mini", input=MISREAD)
     assert "[Note: " in json.dumps(said(answering))
 
 
@@ -100,7 +100,7 @@ def test_a_service_that_is_gone_costs_nobody_the_answer(tmp_path, offline, answe
     gone = GUARDRAIL.replace(ADDRESS, f"127.0.0.1:{free_port()}")
     with proxy(tmp_path, offline, answering.url, gone) as client:
         assert ask(client).choices
-    assert said(answering) == GROSS
+    assert said(answering) == MISREAD
 
 
 def test_promptfix_as_the_model(tmp_path, offline, service):

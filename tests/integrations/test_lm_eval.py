@@ -9,7 +9,11 @@ from eval.gateways import peer
 from tests.readme import ADDRESS, ROOT, block
 
 MATHS = [
-    {"id": "1", "question": "A shop has two gross of pencils. How many is that?", "answer": "288"},
+    {
+        "id": "1",
+        "question": "We stayed by the lake for 3 fortnights. How many days is that?",
+        "answer": "42",
+    },
     {"id": "2", "question": "Tom has 3 apples and gets 4 more. How many apples?", "answer": "7"},
     {"id": "3", "question": "Who is older?", "answer": "Ann"},
 ]
@@ -84,7 +88,7 @@ def test_the_readme_command(service, harness, actions):
 
 
 def test_prompts_are_repaired(service, harness, actions):
-    """Without the switch the service reads, and mini answers a gross better for it."""
+    """Without the switch the service reads, and mini answers a misread prompt better for it."""
     before = actions()
     command = block("sh", "lm_eval run").replace(ADDRESS, service.removeprefix("http://"))
     command = command.partition("  --gen_kwargs")[0].rstrip("\\\n ")
