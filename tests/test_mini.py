@@ -40,6 +40,7 @@ def test_the_sae_says_where_it_comes_from():
         "hook_layer",
         "template_sha256",
         "data_digest",
+        "threshold",
         "l0",
         "explained_variance",
         "plan",

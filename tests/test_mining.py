@@ -102,6 +102,19 @@ def test_a_rule_is_quiet_where_no_note_can_be_made():
     assert made.repaired == 10
 
 
+def test_other_words_do_not_raise_the_least_threshold():
+    """A rule learns from them; one loud word among those of a prompt does not silence it."""
+    scores = np.r_[np.full(20, 4.0), np.full(10, 1.0), np.full(20, 9.0)].astype(np.float32)
+    can = np.arange(50) < 20
+    choice = Choice((0,), (1.0,), conflict=False, gain=1.0, screened=1)
+    uplift = can.astype(np.int8)
+    made, least = settle(choice, Half(scores[:, None], uplift, can, beside=20), 30, 0.5)
+    assert 1 < least < 4
+    assert made.repaired == 20
+    assert settle(choice, Half(scores[:, None], uplift, can), 30, 0.5)[0] is None
+    assert Half(scores[:, None], uplift, can, 20).shuffled(np.random.default_rng(0)).beside == 20
+
+
 def test_the_null_is_matched_by_a_detector_made_of_noise_only():
     """Shuffled outcomes match what noise gives, and never what a real feature gives."""
     rng, x, _ = _noise(2, 500, 120)

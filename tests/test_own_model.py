@@ -19,7 +19,7 @@ from tests.readme import ROOT
 from tests.serving import ask, serving
 from tests.tiny import save_model
 
-QUESTION = "Bob has a gross of nails and uses 5 of them. How many are left? 4"
+QUESTION = "Ann has a gross of eggs and uses 5 of them. How many are left? 7"
 NOTE = "[Note: a gross is 144 things]"
 SIZES = "--layer 0 --width 128 --k 12 --samples 40960 --batch 512 --buffer 4096 --rate 0.01".split()
 

@@ -12,8 +12,6 @@ _HIDDEN = re.compile(
     r"fourth|fifth|percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, or a second step."""
-
-
 _RELATED = re.compile(r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b")
 """A number that only says how far two others are apart: a second step."""
 
