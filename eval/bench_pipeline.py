@@ -21,7 +21,7 @@ from collections.abc import Callable
 from eval.common import write_result
 
 TOKENS = 32
-QUIET = "A box has 8 crayons. How many crayons are in 4 boxes?"
+QUIET = "What should I pack for a walk in the hills?"
 NOISY = (
     "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
 )
