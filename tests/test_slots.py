@@ -178,6 +178,14 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("two-numbers", "Tom has 4 eggs and buys six. How many eggs has he?", None),
     ("two-numbers", "Tom buys 2 gross of eggs and eats 6. How many eggs has he?", None),
     ("two-numbers", "Tom has 9 eggs. Ann has 2 more than Tom. How many are there?", None),
+    (
+        "two-numbers",
+        "Tom has 4 dollars and saves 9 dollars. How much money has he?",
+        {"pair": "9 and 4"},
+    ),
+    ("two-numbers", "Tom walks 4 miles and then 9 feet. How far is that?", None),
+    ("two-numbers", "A shelf is 4 feet long, another 9 feet. How many inches is that?", None),
+    ("two-numbers", "Tom has 4 pairs of shoes and 9 boots. How many shoes are there?", None),
     ("two-numbers", "Tom has 4 eggs, 5 nuts and 6 figs. How many is that?", None),
     ("two-numbers", "Tom has 4 eggs and buys 6 dozen. How many eggs has he?", None),
 ]

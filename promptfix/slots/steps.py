@@ -27,9 +27,24 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
         return None
     if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
         return None
+    counted = [quantity.key[0] for quantity in given if quantity.key]
     asked = {singular(word) for word in re.findall(r"\w+", asking.of(text))}
-    units = {quantity.key[0] for quantity in given if quantity.key} & tables.units.keys()
-    return None if units - asked else {"pair": listed(given)}
+    spoken = asked.union(counted)
+    if any(_counts_smaller(word, spoken, tables) for word in set(counted) - asked):
+        return None
+    return {"pair": listed(given)}
+
+
+def _counts_smaller(word: str, spoken: set[str], tables: Tables) -> bool:
+    """Whether a thing that is counted is a unit, to be told in smaller ones.
+
+    Everyday units ("$5", "3 miles") are so only where their smaller unit is spoken of.
+    """
+    unit = tables.units.get(word)
+    if unit is None:
+        return False
+    smaller = singular(unit.text.split()[-1])
+    return smaller == "thing" or not unit.only_pointed_at or smaller in spoken
 
 
 def _plain(quantity: Quantity) -> bool:
