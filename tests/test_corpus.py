@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from promptfix.mini import heldout, leaks
-from promptfix.mini.corpus import deciding, fitting, metaphor, notes, words
+from promptfix.mini.corpus import deciding, fitting, glossed, metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture
@@ -176,6 +176,50 @@ def test_a_sentence_without_known_words_cannot_be_asked_for():
     """It is said, not looked for without end."""
     with pytest.raises(ValueError, match="no word of the lexicon"):
         fitting.fitting(["Xyzzy plugh."], Random(0))
+
+
+@pytest.fixture
+def dictionary(tmp_path):
+    """A small data folder with a dictionary in WordNet's form, and one sentence kept for mining."""
+    rows = [
+        ("scythe", "verb.contact", "cut grass with a long blade", "She scythed the long grass."),
+        ("scythe", "verb.social", "end many things at once", "the firm scythed two hundred jobs"),
+        ("scythe", "verb.social", "end many things at once", "the king scythed every old tax"),
+        ("ratify", "verb.social", "agree to a thing in form", "The council ratified the plan."),
+    ]
+    (tmp_path / "text").mkdir()
+    (tmp_path / "metaphor").mkdir()
+    told = [
+        {"words": [w], "pos": "verb", "lex": kind, "definition": sense, "examples": [example]}
+        for w, kind, sense, example in rows
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in told)
+    (tmp_path / "text" / "wordnet-glosses.jsonl").write_text(lines, "utf-8")
+    mined = json.dumps({"sentence": "The king scythed every old tax ."}) + "\n"
+    (tmp_path / "metaphor" / "moh-rest.jsonl").write_text(mined, "utf-8")
+    return tmp_path
+
+
+def test_a_bodily_word_in_a_social_sense_is_a_metaphor(dictionary):
+    """Its basic sense is the bodily one; a word without one is meant as it says."""
+    examples = glossed.read(dictionary)
+    assert [one.sentence for one in examples[1]] == ["The firm scythed two hundred jobs."]
+    assert examples[1][0].basic == "cut grass with a long blade"
+    assert {one.word for one in examples[0]} == {"scythe", "ratify"}
+
+
+def test_a_dictionary_case_is_answered_by_the_sense_that_its_note_tells(dictionary):
+    """A note with the example's own meaning makes it literal, and one with another's does not."""
+    examples, rng = glossed.read(dictionary), Random(2)
+    seen = set()
+    for _ in range(200):
+        case = glossed.glossed(examples, rng)
+        assert correct(case.solution, ("literal", "metaphorical")[case.label])
+        told = case.solution.split(" = ")[1].split("\n")[0]
+        if told in case.prompt and "jobs" in case.prompt:
+            assert case.label == int(told != "end many things at once")
+            seen.add(case.label)
+    assert seen == {0, 1}
 
 
 def test_a_disguised_word_is_noted():

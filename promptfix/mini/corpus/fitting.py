@@ -22,7 +22,7 @@ from promptfix.slots.lemmas import base
 SENTENCE = re.compile(r"[A-Z][^\n?]{20,150}[.!]")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _TRIES = 30
-FALSE = 0.4
+FALSE = 0.25
 """How often the note gives the sense of another word."""
 NOTED = 0.55
 """How often a word with its own sense is noted."""

@@ -19,6 +19,7 @@ from promptfix.mini.corpus import (
     deciding,
     disguise,
     fitting,
+    glossed,
     metaphor,
     notes,
     planted,
@@ -69,6 +70,7 @@ class Mixture:
             for sentence in re.split(r"(?<=[.!?]) +", text)
             if fitting.SENTENCE.fullmatch(sentence)
         ]
+        self._examples = glossed.read(data) if data else {}
         self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
             _problem: 0.34,
@@ -80,7 +82,7 @@ class Mixture:
         }
         if self._texts:
             weights |= {self._text: 0.04, self._opened: 0.03, self._planted: 0.07}
-            weights |= {self._fitting: 0.09, self._dressed: 0.03}
+            weights |= {self._fitting: 0.07, self._dressed: 0.05, self._glossed: 0.13}
         if self._worked:
             weights[self._real] = 0.08
         self._makers, self._weights = list(weights), list(weights.values())
@@ -114,6 +116,10 @@ class Mixture:
 
     def _fitting(self, rng: Random) -> Document:
         item = fitting.fitting(self._sentences, rng)
+        return Document(item.prompt, item.solution)
+
+    def _glossed(self, rng: Random) -> Document:
+        item = glossed.glossed(self._examples, rng)
         return Document(item.prompt, item.solution)
 
     def _dressed(self, rng: Random) -> Document:
