@@ -141,14 +141,16 @@ def add_sae(
 
 
 def documents(tokenizer: Any, data: Path | None, seed: int) -> Iterator[Document]:
-    """The mixture's documents, without end."""
+    """The mixture's prompts without end; plain text as a user's turn.
+
+    Replies are left out: nothing looks at them at run time, and features for them would be dead.
+    """
     from promptfix.training.documents import from_turn
 
     special = frozenset(range(len(chat.SPECIALS)))
     stream = Mixture(data).stream(seed)
     while True:
-        pairs = [chat.render(d.prompt, d.reply) for d in itertools.islice(stream, 256)]
-        heads = tokenizer([h for h, _ in pairs], add_special_tokens=False)["input_ids"]
-        replies = tokenizer([r for _, r in pairs], add_special_tokens=False)["input_ids"]
-        for head, reply in zip(heads, replies, strict=True):
-            yield from_turn(head, reply, special)
+        some = itertools.islice(stream, 256)
+        heads = [chat.render(d.reply if d.prompt is None else d.prompt, "")[0] for d in some]
+        for head in tokenizer(heads, add_special_tokens=False)["input_ids"]:
+            yield from_turn(head, [], special)
