@@ -21,8 +21,9 @@ from promptfix.measures import Source
 from promptfix.microscope import Microscope
 from promptfix.mini.corpus.metaphor import case
 from promptfix.mini.corpus.surface import problem
-from promptfix.mining.candidates import Evidence, Found, candidates, census
+from promptfix.mining.candidates import Found, candidates, census
 from promptfix.mining.cases import record, write
+from promptfix.mining.halves import Evidence
 from promptfix.mining.outcomes import AnswerCache, Answered, measure
 from promptfix.mining.readings import LONGEST, read_features
 from promptfix.mining.scoring import features, on_words
