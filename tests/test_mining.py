@@ -10,6 +10,7 @@ from promptfix.mining.calibration import calibrate, served, together
 from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.files import write_text
 from promptfix.mining.outcomes import AnswerCache
+from promptfix.mining.readings import _line
 from promptfix.mining.search import Half, Search, settle
 from promptfix.mining.selection import Choice, Screen, fold_of, folds_of, weighted
 from promptfix.records import Answer
@@ -267,3 +268,12 @@ def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert file.read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "answers.jsonl"]
+
+
+def test_a_reading_always_says_something():
+    """A feature that fires on no word, or after texts without a common one, is told in words too."""
+    texts = ["one two", "three four"]
+    seen = [(1.0, "", text) for text in texts]
+    assert _line(seen, "user", texts) == "on the space between words"
+    assert _line(seen, "readout", texts) == "at the read-out, after texts that share no word"
+    assert _line([(1.0, "gross", texts[0])], "user", texts) == 'on the words "gross"'

@@ -76,8 +76,12 @@ def _line(seen: list[tuple[float, str, str]], place: Place, texts: Sequence[str]
     top = sorted(seen, reverse=True)[:TOP]
     if place == "user":
         words = [w for w, _ in Counter(w for _, w, _ in top if w).most_common(5)]
+        if not words:
+            return "on the space between words"
         return "on the words " + ", ".join(f'"{w}"' for w in words)
     words = _typical([text for *_, text in top], texts)
+    if not words:
+        return "at the read-out, after texts that share no word"
     return "at the read-out, after texts with " + ", ".join(f'"{w}"' for w in words)
 
 
