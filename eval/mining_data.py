@@ -57,7 +57,8 @@ def main() -> None:
     """Write one file per source."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/items"))
-    parser.add_argument("--generated", type=int, default=700, help="stories; as many unit words")
+    parser.add_argument("--generated", type=int, default=700, help="held-out stories")
+    parser.add_argument("--unit-words", type=int, default=300, help="problems in unit words")
     parser.add_argument("--vua", type=int, default=2400)
     options = parser.parse_args()
     data = data_folder()
@@ -68,7 +69,7 @@ def main() -> None:
         "mawps-train": rows(data / "math/mawps-train.jsonl"),
         "gsm8k-mining": [r for r in rows(data / "math/gsm8k-train.jsonl") if few_steps(r)],
         "stories": list(stories(options.generated, 1)),
-        "unit-words": list(unit_words(options.generated, 1)),
+        "unit-words": list(unit_words(options.unit_words, 1)),
         "vua20-mining": vua,
         "moh-rest": rest,
     }
