@@ -22,9 +22,9 @@ from promptfix.slots.lemmas import base
 SENTENCE = re.compile(r"[A-Z][^\n?]{20,150}[.!]")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _TRIES = 30
-FALSE = 0.25
+FALSE = 0.2
 """How often the note gives the sense of another word."""
-NOTED = 0.55
+NOTED = 0.5
 """How often a word with its own sense is noted."""
 STRANGER = 0.35
 """How often another word stands for it, made up or real: then always noted."""

@@ -42,11 +42,11 @@ LONGEST = 10
 """Words of a meaning."""
 MANY = 3
 """A word with more bodily meanings than this has no plain basic one."""
-METAPHORICAL = 0.35
+METAPHORICAL = 0.25
 NOTED = 0.5
-OWN = 0.4
+OWN = 0.5
 """How often the note on a metaphorical example tells the meaning that it has there."""
-FOREIGN = 0.25
+FOREIGN = 0.15
 """How often the note on a literal example tells another word's meaning."""
 _WORD = re.compile(r"[A-Za-z]+")
 

@@ -82,7 +82,7 @@ class Mixture:
         }
         if self._texts:
             weights |= {self._text: 0.04, self._opened: 0.03, self._planted: 0.07}
-            weights |= {self._fitting: 0.07, self._dressed: 0.05, self._glossed: 0.13}
+            weights |= {self._fitting: 0.09, self._dressed: 0.03, self._glossed: 0.13}
         if self._worked:
             weights[self._real] = 0.08
         self._makers, self._weights = list(weights), list(weights.values())
