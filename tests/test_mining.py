@@ -271,7 +271,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(tmp_path):
 
 
 def test_a_reading_always_says_something():
-    """A feature that fires on no word, or after texts without a common one, is told in words too."""
+    """A feature that fires on no word, or after texts without a common one, is told too."""
     texts = ["one two", "three four"]
     seen = [(1.0, "", text) for text in texts]
     assert _line(seen, "user", texts) == "on the space between words"

@@ -33,7 +33,7 @@ class Preset:
     name: str = "mini"
 
 
-FULL = Preset(Recipe(), SaePlan(layer=3, width=8192, k=80))
+FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=80))
 """What the shipped weights are made with."""
 MINI_2 = Preset(
     Recipe(
