@@ -153,10 +153,12 @@ def _in_form(
     beside = evidence.beside.get(annotation.id) if lexical else None
     calibration = evidence.calibration(task)
     uplift = evidence.answered.uplift(annotation.id)
-    chosen = np.flatnonzero(evidence.of_task(task) & ~calibration & can)
+    mine = evidence.of_task(task) & ~calibration
+    # A prompt that stays wrong says nothing: to annotate it costs nothing and brings nothing.
+    chosen = np.flatnonzero(mine & can & (evidence.answered.plain | (uplift > 0)))
     if not len(chosen) or not (calibration & can).any():
         return None
-    rest = others(evidence.of_task(task) & ~calibration & ~can, len(chosen))
+    rest = others(mine & ~can, int((mine & can).sum()))
     rows = np.concatenate([chosen, rest])
     learnt, origin = half_of(x, evidence.features, rows, uplift, can, beside)
     groups = [evidence.items[i].group for i in origin.tolist()]
@@ -177,8 +179,8 @@ def _in_form(
         gain=round(choice.gain, 4),
         screened=choice.screened,
     )
-    mine = scores, half.uplift[: len(rows)]
-    found = Candidate(annotation, lexical, choice, calibrated, *mine, selection, least)
+    held = scores, half.uplift[: len(rows)]
+    found = Candidate(annotation, lexical, choice, calibrated, *held, selection, least)
     return found, search, half
 
 

@@ -1,0 +1,44 @@
+"""From outcomes to rules: what a rule learns from, and what it is held against."""
+
+import numpy as np
+
+from promptfix.formats import Annotation
+from promptfix.mining.candidates import candidates
+from promptfix.mining.halves import Evidence
+from promptfix.mining.outcomes import Answered
+from promptfix.tasks import Item
+from promptfix.testing import PROVENANCE
+
+NOTE = Annotation(
+    id="note",
+    version=1,
+    misunderstanding="extra-step",
+    task="math",
+    placement="end",
+    template="Just {pair}.",
+    filler="two-numbers",
+    provenance=PROVENANCE,
+)
+
+
+def test_a_prompt_that_stays_wrong_says_nothing_for_or_against_a_rule():
+    """What is chosen first tells repairs from harms, not what can be moved from what cannot."""
+    rng, n = np.random.default_rng(1), 1600
+    can, wrong, moved = (rng.random(n) < share for share in (0.6, 0.75, 0.3))
+    x = np.where(rng.random((n, 60)) < 0.3, rng.random((n, 60)) + 0.5, 0).astype(np.float32)
+    x[:, 7] = np.where(wrong, rng.random(n) < 0.95, rng.random(n) < 0.05) * can
+    x[:, 8] = moved * can
+    turned = moved & (rng.random(n) < np.where(wrong, 0.8, 0.4))
+    answered = Answered(
+        plain=~wrong,
+        fillable={"note": can},
+        pointed={"note": np.zeros(n, dtype=bool)},
+        noted={"note": np.where(can & turned, wrong, ~wrong)},
+    )
+    items = [
+        Item(id=str(i), task="math", prompt=f"p{i}", gold="1", group=f"g{i}", text="")
+        for i in range(n)
+    ]
+    found = candidates(Evidence(items, [NOTE], answered, x), "math", 39, lambda _: None)
+    assert [one.choice.columns[0] for one in found.kept] == [7]
+    assert found.together.repaired > 10 * max(found.together.harmed, 1)
