@@ -114,7 +114,8 @@ def _candidate(
         found += [made] if made else []
     if not found:
         return None, told | {"dropped": "no rule repairs more than it harms"}
-    found.sort(key=lambda one: one[0].selection.gain, reverse=True)
+    # A rule about the word says where the trouble is, so it goes first if there is one.
+    found.sort(key=lambda one: one[0].lexical, reverse=True)
     candidate, null = _held_against(found[0], runs, evidence.seed)
     if matched(null) and candidate.lexical and found[1:]:
         # Shuffled outcomes know where a word stands as well; of the prompt they may know less.
