@@ -21,6 +21,13 @@ NOTE = Annotation(
 )
 
 
+def _items(n):
+    return [
+        Item(id=str(i), task="math", prompt=f"p{i}", gold="1", group=f"g{i}", text="")
+        for i in range(n)
+    ]
+
+
 def test_a_prompt_that_stays_wrong_says_nothing_for_or_against_a_rule():
     """What is chosen first tells repairs from harms, not what can be moved from what cannot."""
     rng, n = np.random.default_rng(1), 1600
@@ -35,10 +42,27 @@ def test_a_prompt_that_stays_wrong_says_nothing_for_or_against_a_rule():
         pointed={"note": np.zeros(n, dtype=bool)},
         noted={"note": np.where(can & turned, wrong, ~wrong)},
     )
-    items = [
-        Item(id=str(i), task="math", prompt=f"p{i}", gold="1", group=f"g{i}", text="")
-        for i in range(n)
-    ]
-    found = candidates(Evidence(items, [NOTE], answered, x), "math", 39, lambda _: None)
+    found = candidates(Evidence(_items(n), [NOTE], answered, x), "math", 39, lambda _: None)
     assert [one.choice.columns[0] for one in found.kept] == [7]
     assert found.together.repaired > 10 * max(found.together.harmed, 1)
+
+
+def test_a_rule_about_a_word_goes_before_one_about_the_text():
+    """Even where it predicts less: it says where the trouble is."""
+    rng, n = np.random.default_rng(2), 1600
+    told, loud, right = (rng.random(n) < share for share in (0.5, 0.3, 0.4))
+    x = np.where(rng.random((n, 80)) < 0.3, 1.0, 0).astype(np.float32)
+    words = x[:, :40].copy()
+    x[:, 9], words[:, 9] = 0, loud & ~told
+    x[:, 5] = loud & told
+    repaired = loud & ~right & (rng.random(n) < np.where(told, 1.0, 0.7))
+    answered = Answered(
+        plain=right,
+        fillable={"note": told},
+        pointed={"note": ~told},
+        noted={"note": right | repaired},
+    )
+    evidence = Evidence(_items(n), [NOTE], answered, x, {"note": words})
+    found = candidates(evidence, "math", 39, lambda _: None)
+    assert [one.lexical for one in found.kept] == [True]
+    assert found.kept[0].choice.columns[0] == 9
