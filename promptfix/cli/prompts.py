@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?",
-    "She drove for 3 hours and saw 14 birds and 9 cows. How many more birds than cows did she see?",
-    "We stayed by the lake for 3 fortnights. How many days is that?",
-    "They ordered 6 trios of candles. How many candles did they get?",
-    "They walked 2 furlongs. How many yards is that?",
-    "A quintet played in the park. How many players is 4 quintets?",
-    "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?",
+    "There are 34 oaks, 12 pines and 9 elms in the park. How many more oaks than elms are there?",
+    "Zoe saw 18 swans and 11 ducks. Her brother saw 7 swans. How many swans did they see?",
+    "Luke mended 16 shoes, 5 belts and 23 bags. How many more bags than shoes did he mend?",
+    "There are 3 quartets of singers. How many singers are there?",
+    "Five quintets of dancers entered the hall. How many dancers entered?",
+    "The school bought 2 reams of paper. How many sheets of paper did it buy?",
     "The bus had 18 people. 7 got off. How many people are on the bus now?",
 )
 """What `demo` asks."""
