@@ -21,7 +21,8 @@ from collections.abc import Callable
 from eval.common import write_result
 
 TOKENS = 32
-QUIET = "What should I pack for a walk in the hills?"
+QUIET = "Explain how a bicycle works to a child."
+"""One that nothing fires on, and whose answer comes near `TOKENS`."""
 NOISY = (
     "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
 )
@@ -52,7 +53,9 @@ def ratios(prompt: str, pairs: int) -> dict[str, float]:
     pipeline = Pipeline.load()
     sampling = Sampling(max_tokens=TOKENS)
     quiet, noisy = Prompt(text=QUIET), Prompt(text=prompt)
-    assert pipeline.answer(quiet).action == "none"
+    looked_at = pipeline.answer(quiet, sampling=sampling)
+    assert looked_at.action == "none"
+    assert looked_at.answer
     trace = pipeline.answer(noisy)
     assert trace.action == "repaired", f"{prompt!r} is not repaired by this library"
     rows: list[dict[str, float]] = []
@@ -70,7 +73,8 @@ def ratios(prompt: str, pairs: int) -> dict[str, float]:
                 "repaired_ms": 1000 * mended,
             }
         )
-    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    found = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    return found | {"quiet_tokens": looked_at.answer.completion_tokens}
 
 
 def serve_memory() -> float:
