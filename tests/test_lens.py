@@ -167,15 +167,16 @@ def test_the_self_check_refuses_an_sae_that_does_not_fit(model, sae):
         self_check("tiny", lens, load_network(model, "cpu"), sae)
 
 
-@pytest.mark.parametrize("layer", [2, 4])
-def test_the_self_check_refuses_a_neighbouring_layer(tmp_path, layer):
+@pytest.mark.parametrize("step", [-1, 1])
+def test_the_self_check_refuses_a_neighbouring_layer(tmp_path, step):
     """On the embedded model and its SAE: off by one layer is found before anything is read."""
     sae = shutil.copytree(EMBEDDED / "sae", tmp_path / "sae")
     network = load_network(EMBEDDED / "model", "cpu")
     lens = identify(EMBEDDED / "model", sae, bounds(PROMPTS, measure(network, sae, PROMPTS)))
     self_check("mini", lens, network, sae)
     config = json.loads((sae / "cfg.json").read_text())
-    config["metadata"] |= dict.fromkeys(("hook_name", "hf_hook_name"), f"model.layers.{layer}")
+    layer = f"model.layers.{lens.layer + step}"
+    config["metadata"] |= dict.fromkeys(("hook_name", "hf_hook_name"), layer)
     (sae / "cfg.json").write_text(json.dumps(config))
     with pytest.raises(LensError, match="stays unexplained"):
         self_check("mini", lens, network, sae)

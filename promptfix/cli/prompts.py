@@ -31,6 +31,7 @@ DEMO = (
     "There are 3 quartets of singers. How many singers are there?",
     "Five quintets of dancers entered the hall. How many dancers entered?",
     "The school bought 2 reams of paper. How many sheets of paper did it buy?",
+    "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?",
     "The bus had 18 people. 7 got off. How many people are on the bus now?",
 )
 """What `demo` asks."""
