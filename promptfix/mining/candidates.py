@@ -18,6 +18,9 @@ from promptfix.mining.search import Half, Search, settle
 from promptfix.mining.selection import Choice, Values
 from promptfix.tasks import Task
 
+WORD_SHARE = 0.25
+"""What a rule about the word has to predict of what one about the whole text does, to be taken."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -114,8 +117,10 @@ def _candidate(
         found += [made] if made else []
     if not found:
         return None, told | {"dropped": "no rule repairs more than it harms"}
-    # A rule about the word says where the trouble is, so it goes first if there is one.
-    found.sort(key=lambda one: one[0].lexical, reverse=True)
+    found.sort(key=lambda one: one[0].selection.gain, reverse=True)
+    # A rule about the word says where the trouble is, so it goes first unless it hardly knows.
+    least = WORD_SHARE * found[0][0].selection.gain
+    found.sort(key=lambda one: one[0].lexical and one[0].selection.gain >= least, reverse=True)
     candidate, null = _held_against(found[0], runs, evidence.seed)
     if matched(null) and candidate.lexical and found[1:]:
         # Shuffled outcomes know where a word stands as well; of the prompt they may know less.
