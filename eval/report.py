@@ -59,7 +59,7 @@ def sae() -> str:
 def speed() -> str:
     """What looking costs."""
     found = result("bench_pipeline")
-    plain = f"plain answer of {found['new_tokens']} tokens"
+    plain = f"plain answer of {found['quiet_tokens']} tokens"
     return table(
         ("what", "measured", "goal"),
         [
