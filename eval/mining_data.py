@@ -1,8 +1,9 @@
 """Gather the items that detectors are mined from: `python -m eval.mining_data --out runs/items`.
 
-Maths: SVAMP's training folds, MAWPS train, the half of GSM8K train that mini never saw (few steps),
-held-out stories and unit words of the generator. Metaphor: VUA-20 train and moh-rest, without any
-lemma of MOH-X. Test sets are not touched.
+Maths: SVAMP's training folds, MAWPS train and valid, each problem also with other numbers
+(variants.py), the half of GSM8K train that mini never saw (few steps), held-out stories and unit
+words of the generator. Metaphor: VUA-20 train and moh-rest, without any lemma of MOH-X. Test sets
+are not touched.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from random import Random
 from typing import Any
 
 from eval.common import ROOT, data_folder
+from eval.variants import variants
 from promptfix.formats import Sense
 from promptfix.mini.corpus.worked import for_training
 from promptfix.mini.heldout import stories, unit_words
@@ -26,6 +28,11 @@ LONGEST = 30
 def rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSONL file."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def varied(path: Path, count: int) -> list[dict[str, Any]]:
+    """The rows of a file, each with its variants behind it."""
+    return [some for row in rows(path) for some in (row, *variants(row, count))]
 
 
 def few_steps(row: dict[str, Any]) -> bool:
@@ -57,16 +64,18 @@ def main() -> None:
     """Write one file per source."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/items"))
-    parser.add_argument("--generated", type=int, default=700, help="held-out stories")
+    parser.add_argument("--generated", type=int, default=2000, help="held-out stories")
     parser.add_argument("--unit-words", type=int, default=300, help="problems in unit words")
-    parser.add_argument("--vua", type=int, default=2400)
+    parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
+    parser.add_argument("--vua", type=int, default=9000)
     options = parser.parse_args()
     data = data_folder()
     options.out.mkdir(parents=True, exist_ok=True)
     vua, rest = metaphor_rows(data, options.vua)
     sets = {
-        "svamp-train": rows(data / "math/svamp-train.jsonl"),
-        "mawps-train": rows(data / "math/mawps-train.jsonl"),
+        "svamp-train": varied(data / "math/svamp-train.jsonl", options.variants),
+        "mawps-train": varied(data / "math/mawps-train.jsonl", options.variants),
+        "mawps-valid": varied(data / "math/mawps-valid.jsonl", options.variants),
         "gsm8k-mining": [r for r in rows(data / "math/gsm8k-train.jsonl") if few_steps(r)],
         "stories": list(stories(options.generated, 1)),
         "unit-words": list(unit_words(options.unit_words, 1)),

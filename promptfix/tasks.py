@@ -1,8 +1,8 @@
 """Labelled items for mining and evaluation: read a JSONL file, make the prompt, score an answer.
 
 A row with `question` and `answer` is a math item; one with `sentence`, `target` and `label` (1
-metaphorical, 0 literal) is a metaphor item. Other keys are ignored, but for `id` and `lemma`. Knows
-nothing of models.
+metaphorical, 0 literal) is a metaphor item. Other keys are ignored, but for `id`, `lemma` and
+`variant_of`. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -44,6 +44,8 @@ class Item:
     """Items of one group are variants of each other and never fall on both sides of a split."""
     text: str
     """The problem or the sentence alone, without the question about it."""
+    variant: bool = False
+    """Whether it is another item with other numbers: rules learn from it, no count holds it."""
 
 
 def load(path: Path | str) -> list[Item]:
@@ -116,9 +118,10 @@ def _item(path: Path, line: int, text: str) -> Item | None:
     try:
         row: Mapping[str, Any] = json.loads(text)
         name = str(row.get("id", f"{path.stem}-{line}"))
-        if "question" in row:
-            return _math(name, str(row["question"]), str(row["answer"]))
-        return _metaphor(name, row)
+        if "question" not in row:
+            return _metaphor(name, row)
+        made = _math(name, str(row["question"]), str(row["answer"]))
+        return replace(made, variant=True) if made and "variant_of" in row else made
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(
