@@ -35,7 +35,7 @@ from promptfix.records import (
     Trace,
     Verification,
 )
-from promptfix.rewriting import Uncleared, rewrite, settle
+from promptfix.rewriting import Uncleared, answerable, rewrite, settle
 
 Prefill: TypeAlias = object
 """What the model remembers of the tokens it has read: token ids and their KV cache, say.
@@ -274,7 +274,7 @@ class Pipeline:
             with clock("read"):
                 look = self.microscope.read(prompt, keep=keep)
             with clock("detect"):
-                detection = detect(look.reading, self.rules)
+                detection = self._detect(prompt, look.reading)
             action: Action = "detected" if detection.findings else "none"
             seen = _Findings(detection, action=action, prefill=look.prefill)
             with clock("rewrite"):
@@ -292,6 +292,12 @@ class Pipeline:
                 raise
             failure = str(error) or type(error).__name__
             return replace(seen, action="error", failure=failure, prefill=None)
+
+    def _detect(self, prompt: Prompt, reading: Reading) -> Detection:
+        """Match all detectors; what no note could answer in this prompt is no finding."""
+        seen, lens = detect(reading, self.rules), self.microscope.lens
+        findings = answerable(prompt, seen.findings, self.library, lens=lens)
+        return seen._replace(findings=findings)
 
     def _rewrite(self, prompt: Prompt, detection: Detection) -> Repair | None:
         """Answer those findings whose detectors may edit."""

@@ -65,6 +65,22 @@ def rewrite(
     return apply(prompt, [_edit(prompt.text, candidate) for candidate in chosen.values()])
 
 
+def answerable(
+    prompt: Prompt, findings: Iterable[Finding], library: Library, *, lens: str
+) -> tuple[Finding, ...]:
+    """The findings whose note can be made from the prompt, or that have no note at all.
+
+    A detector was measured where its note can be made, and speaks of no other prompt: what its
+    features do on the others is not known, and nobody could act on it.
+    """
+    return tuple(
+        finding
+        for finding in findings
+        if library.annotation_for(finding.misunderstanding, lens) is None
+        or _candidate(prompt.text, finding, library, lens)
+    )
+
+
 def apply(prompt: Prompt, edits: Iterable[Edit]) -> Repair | None:
     """Insert the edits; None if there are none."""
     ordered = tuple(sorted(edits, key=lambda edit: edit.at))

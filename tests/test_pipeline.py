@@ -64,6 +64,14 @@ def test_when_nothing_fires_nothing_is_touched(known: Library) -> None:
     assert len(microscope.looked_at) == 1
 
 
+def test_what_no_note_can_answer_is_no_finding(known: Library) -> None:
+    """A detector that fires on a prompt without a unit word says nothing of it."""
+    trace = pipeline(known, END)[0].answer("How many pencils is that?")
+    assert (trace.action, trace.findings) == ("none", ())
+    foreign = END.model_copy(update={"misunderstanding": "unheard-of"})
+    assert pipeline(known, foreign)[0].answer("Hello.").action == "detected"
+
+
 def test_one_prefill_serves_reading_and_answering(known: Library) -> None:
     """What reading left is handed to the re-reading, and what that left to the answer."""
     made, microscope, model = pipeline(known, UNIT)

@@ -13,6 +13,7 @@ from promptfix.measures import Recording
 from promptfix.mining.files import write_text
 from promptfix.pipeline import Microscope
 from promptfix.records import Prompt, Span
+from promptfix.rewriting import answerable
 
 
 def record(microscope: Microscope, library: Library) -> dict[str, Recording]:
@@ -24,7 +25,7 @@ def record(microscope: Microscope, library: Library) -> dict[str, Recording]:
     made: dict[str, Recording] = {}
     for kind, cases in library.cases.items():
         if mine := [detector for detector in detectors if detector.misunderstanding == kind]:
-            made[kind] = _recorded(microscope, mine, cases)
+            made[kind] = _recorded(microscope, library, mine, cases)
     return made
 
 
@@ -40,10 +41,10 @@ def write(recordings: Mapping[str, Recording], detectors: Path) -> list[Path]:
 
 
 def _recorded(
-    microscope: Microscope, detectors: Sequence[Detector], cases: Sequence[Case]
+    microscope: Microscope, library: Library, detectors: Sequence[Detector], cases: Sequence[Case]
 ) -> Recording:
     rules = Ruleset(detectors)
-    fired = {case.id: _fired(microscope, rules, case) for case in cases}
+    fired = {case.id: _fired(microscope, library, rules, case) for case in cases}
     tallies = {
         detector.stamp: tally(cases, {name for name, by in fired.items() if detector.stamp in by})
         for detector in sorted(detectors, key=lambda detector: detector.id)
@@ -52,10 +53,11 @@ def _recorded(
     return Recording.model_validate(named | {"cases": digest(cases), "detectors": tallies})
 
 
-def _fired(microscope: Microscope, rules: Ruleset, case: Case) -> set[str]:
+def _fired(microscope: Microscope, library: Library, rules: Ruleset, case: Case) -> set[str]:
     """The detectors that fire on a case, not counting findings about other words than `on`."""
-    reading = microscope.read(Prompt(text=case.prompt)).reading
-    findings = detect(reading, rules, near=0).findings
+    prompt = Prompt(text=case.prompt)
+    seen = detect(microscope.read(prompt).reading, rules, near=0).findings
+    findings = answerable(prompt, seen, library, lens=microscope.lens)
     return {finding.detector for finding in findings if _is_about(case, finding.span)}
 
 
