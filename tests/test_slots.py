@@ -46,6 +46,8 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("unit-word", "He slept for a fortnight.", {"value": "14"}),
     ("unit-word", "Half a dozen eggs.", {"word": "half dozen", "value": "6"}),
     ("unit-word", "He scored in five games this year.", None),
+    ("unit-word", "A gross is 7 pens here. Ann has 2 gross.", None),
+    ("unit-word", "A quartet of 4 women meets a trio.", {"word": "trio"}),
     ("number-word", "She read forty-two pages.", {"numbers": "forty-two is 42"}),
     ("number-word", "Two hundred and six bones.", {"numbers": "two hundred and six is 206"}),
     ("number-word", "Tim has twice as many.", {"numbers": "twice is 2 times"}),
@@ -178,6 +180,7 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("two-numbers", "Tom has 4 eggs and buys six. How many eggs has he?", None),
     ("two-numbers", "Tom buys 2 gross of eggs and eats 6. How many eggs has he?", None),
     ("two-numbers", "Tom has 9 eggs. Ann has 2 more than Tom. How many are there?", None),
+    ("two-numbers", "He ate 9 eggs on Monday and 4 eggs fewer later. How many did he eat?", None),
     (
         "two-numbers",
         "Tom has 4 dollars and saves 9 dollars. How much money has he?",
@@ -205,12 +208,13 @@ def test_a_filler_fills_its_slots(name: str, text: str, expected: dict[str, str]
 
 def test_a_finding_about_a_word_is_answered_about_that_word() -> None:
     """With a span, only the unit word there is taken, also one that is too common otherwise."""
-    text = "Two gross of pens last a year."
+    text = "Two gross of pens last a year. How many months is that?"
     at = Span(start=text.index("year"), end=text.index("year") + 4)
     fill = FILLERS["unit-word"].fill
     assert (fill(text, at, TABLES) or {})["word"] == "year"
     assert (fill(text, None, TABLES) or {})["word"] == "gross"
     assert fill(text, Span(start=0, end=3), TABLES) is None
+    assert fill(text.replace("months", "days"), at, TABLES) is None
 
 
 def test_a_note_about_a_word_never_says_what_kind_of_use_it_is() -> None:

@@ -5,6 +5,7 @@ import re
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import singular
+from promptfix.slots.units import tells_smaller
 from promptfix.slots.words import Quantity, listed, quantities, question, value
 
 _HIDDEN = re.compile(
@@ -12,7 +13,9 @@ _HIDDEN = re.compile(
     r"fourth|fifth|percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, or a second step."""
-_RELATED = re.compile(r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b")
+_RELATED = re.compile(
+    r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b|\d(?:\s+\w+)?\s+(?:fewer|less)\b"
+)
 """A number that only says how far two others are apart: a second step."""
 
 
@@ -30,21 +33,10 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     counted = [quantity.key[0] for quantity in given if quantity.key]
     asked = {singular(word) for word in re.findall(r"\w+", asking.of(text))}
     spoken = asked.union(counted)
-    if any(_counts_smaller(word, spoken, tables) for word in set(counted) - asked):
+    units = [tables.units[word] for word in set(counted) - asked if word in tables.units]
+    if any(tells_smaller(unit, spoken) for unit in units):
         return None
     return {"pair": listed(given)}
-
-
-def _counts_smaller(word: str, spoken: set[str], tables: Tables) -> bool:
-    """Whether a thing that is counted is a unit, to be told in smaller ones.
-
-    Everyday units ("$5", "3 miles") are so only where their smaller unit is spoken of.
-    """
-    unit = tables.units.get(word)
-    if unit is None:
-        return False
-    smaller = singular(unit.text.split()[-1])
-    return smaller == "thing" or not unit.only_pointed_at or smaller in spoken
 
 
 def _plain(quantity: Quantity) -> bool:

@@ -1,9 +1,11 @@
 """Words that stand for numbers: unit words of the table, and numbers in words."""
 
 import re
+from collections.abc import Container
 
-from promptfix.formats import Tables
+from promptfix.formats import Tables, Unit
 from promptfix.records import Span
+from promptfix.slots.lemmas import singular
 from promptfix.slots.words import spelled_runs
 
 _MULTIPLES = {
@@ -25,11 +27,17 @@ _MULTIPLES = {
     "a tenth": "1/10",
 }
 
+_EXPLAINED = re.compile(
+    r"\s*(?:is|are|means?|equals?|has|have|holds?|contains?|of|=|\()\s*\d", re.IGNORECASE
+)
+"""What stands behind a unit word whose size the text gives itself: `a gross is 144`, `a choir of
+30`. Whatever a note said of it would be known, or at odds with the text."""
+
 
 def unit_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """A unit word at the span, or the first one of the text: `word`, `value`, `statement`."""
     forms = _forms(tables, pointed_at=span is not None)
-    found = _first(text, span, forms)
+    found = _first(text, span, forms, tables)
     if found is None:
         return None
     word = forms[found.group().lower()]
@@ -39,8 +47,17 @@ def unit_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | 
 
 def about(text: str, tables: Tables) -> Span | None:
     """Where the first unit word of the text stands."""
-    found = _first(text, None, _forms(tables, pointed_at=True))
+    found = _first(text, None, _forms(tables, pointed_at=True), tables)
     return Span(start=found.start(), end=found.end()) if found else None
+
+
+def tells_smaller(unit: Unit, spoken: Container[str]) -> bool:
+    """Whether what a unit stands for matters in a text, of which these words are spoken.
+
+    Everyday units ("$5", "3 miles") are to be told in smaller ones only if these are spoken of.
+    """
+    smaller = singular(unit.text.split()[-1])
+    return smaller == "thing" or not unit.only_pointed_at or smaller in spoken
 
 
 def number_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
@@ -64,13 +81,27 @@ def _forms(tables: Tables, *, pointed_at: bool) -> dict[str, str]:
     return forms | {name.lower(): name for name in eligible}
 
 
-def _first(text: str, span: Span | None, forms: dict[str, str]) -> re.Match[str] | None:
-    """The first form in the text that meets the span; longer forms are tried first."""
+def _first(
+    text: str, span: Span | None, forms: dict[str, str], tables: Tables
+) -> re.Match[str] | None:
+    """The first form in the text that meets the span and that there is something to say of.
+
+    Nothing is, if the text explains the word, or has no use for what it stands for. Longer forms
+    are tried first.
+    """
     if not forms:
         return None
     longest = sorted(forms, key=len, reverse=True)
     pattern = "|".join(re.escape(form) for form in longest)
-    hits = re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text, re.IGNORECASE)
+    every = re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text, re.IGNORECASE)
+    named = [(forms[hit.group().lower()], hit) for hit in every]
+    known = {name for name, hit in named if _EXPLAINED.match(text, hit.end())}
+    spoken = {singular(word) for word in re.findall(r"[a-z]+", text.lower())} if named else set()
+    hits = (
+        hit
+        for name, hit in named
+        if name not in known and tells_smaller(tables.units[name], spoken)
+    )
     return next((hit for hit in hits if _meets(Span(start=hit.start(), end=hit.end()), span)), None)
 
 
