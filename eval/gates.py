@@ -19,6 +19,7 @@ from eval.items import Sets
 from promptfix.detection import detect
 from promptfix.microscope import Microscope
 from promptfix.mining.scoring import features
+from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
 from promptfix.records import Prompt, Repair
 from promptfix.sae import Sae
@@ -50,8 +51,11 @@ def gates(
     if mined:
         before = asker.greedy(mined, [None] * len(mined)).right
         after = asker.greedy(mined, [text for text in noted if text is not None]).right
-        uplift = after.astype(np.int8) - before.astype(np.int8)
-        found |= _learnt(sae, asker, sets, [i.prompt for i in mined], uplift, mined, seed)
+        # As in mining: a prompt that stays wrong with the note says nothing.
+        some = [n for n in range(len(mined)) if before[n] or after[n]]
+        learnt_from = [mined[n] for n in some]
+        uplift = after[some].astype(np.int8) - before[some].astype(np.int8)
+        found |= _learnt(sae, asker, sets, learnt_from, uplift, seed)
     can = np.array([repair is not None for repair in template], dtype=np.bool_)
     return {name: np.where(can, scores, -np.inf) for name, scores in found.items()}
 
@@ -85,23 +89,21 @@ def _learnt(
     folder: Path,
     asker: Asker,
     sets: Sets,
-    seen: list[str],
-    uplift: npt.NDArray[np.int8],
     mined: list[Item],
+    uplift: npt.NDArray[np.int8],
     seed: int,
 ) -> dict[str, Floats]:
-    texts, repaired = [item.prompt for item in sets.items], uplift > 0
+    texts, seen = [item.prompt for item in sets.items], [item.prompt for item in mined]
     sae = Sae.load(folder, d_in=asker.network.width)
     own = Microscope(asker.network, sae, "own")
     bags = probes.bag([*seen, *texts])
     some = [Prompt(text=text) for text in seen[:400]]
     residuals = torch.cat([residual for _, residual in own.residuals(some)])
     chance = Microscope(asker.network, probes.random_sae(sae, residuals, seed), "random")
-    groups = [item.group for item in mined]
+    half = Half(features(chance, seen), uplift, [item.group for item in mined])
+    y, w = half.repaired, half.weights
     return {
-        "dense": probes.learnt(probes.dense(own, seen), repaired, probes.dense(own, texts)),
-        "text": probes.learnt(bags[: len(seen)], repaired, bags[len(seen) :]),
-        "random-sae": probes.searched(
-            features(chance, seen), uplift, groups, features(chance, texts)
-        ),
+        "dense": probes.learnt(probes.dense(own, seen), y, probes.dense(own, texts), w),
+        "text": probes.learnt(bags[: len(seen)], y, bags[len(seen) :], w),
+        "random-sae": probes.searched(half, features(chance, texts)),
     }

@@ -55,22 +55,28 @@ def bag(texts: Sequence[str]) -> Matrix:
     return np.concatenate([weighted, extra], axis=1)
 
 
-def learnt(x: Matrix, y: Bools, new: Matrix) -> Floats:
-    """Scores of `new` [rows, columns] by a logistic regression on x, y; the ridge is validated."""
+def learnt(x: Matrix, y: Bools, new: Matrix, weights: Floats | None = None) -> Floats:
+    """Scores of `new` [rows, columns] by a logistic regression on x, y; the ridge is validated.
+
+    `weights` [rows of x]: how much each counts.
+    """
+    w = np.ones(len(y)) if weights is None else weights
     scale = x.std(0) + 1e-6
     a, b = (x - x.mean(0)) / scale, (new - x.mean(0)) / scale
     if y.all() or not y.any():
         return np.zeros(len(new))
     held = np.arange(len(y)) % 5 == 0
-    scored = [(_likelihood(_regress(a[~held], y[~held], r), a[held], y[held]), r) for r in RIDGES]
-    weights = _regress(a, y, max(scored)[1])
-    return b.astype(np.float64) @ weights[1:] + weights[0]
+    found = [_regress(a[~held], y[~held], w[~held], ridge) for ridge in RIDGES]
+    scored = [_likelihood(fit, a[held], y[held], w[held]) for fit in found]
+    fit = _regress(a, y, w, RIDGES[int(np.argmax(scored))])
+    return b.astype(np.float64) @ fit[1:] + fit[0]
 
 
-def _regress(x: Matrix, y: Bools, ridge: float) -> Floats:
+def _regress(x: Matrix, y: Bools, w: Floats, ridge: float) -> Floats:
     """[intercept, weights] by L-BFGS; float64."""
     design = torch.tensor(x, dtype=torch.float64)
     target = torch.tensor(y, dtype=torch.float64)
+    share = torch.tensor(w, dtype=torch.float64)
     weights = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights], max_iter=60, line_search_fn="strong_wolfe")
 
@@ -78,7 +84,7 @@ def _regress(x: Matrix, y: Bools, ridge: float) -> Floats:
         optimiser.zero_grad()
         logits = design @ weights[1:] + weights[0]
         wrong = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, target, reduction="sum"
+            logits, target, weight=share, reduction="sum"
         )
         value = wrong + ridge * weights[1:].square().sum() / 2
         value.backward()
@@ -88,9 +94,9 @@ def _regress(x: Matrix, y: Bools, ridge: float) -> Floats:
     return weights.detach().numpy()
 
 
-def _likelihood(weights: Floats, x: Matrix, y: Bools) -> float:
+def _likelihood(weights: Floats, x: Matrix, y: Bools, w: Floats) -> float:
     logits = x.astype(np.float64) @ weights[1:] + weights[0]
-    return float((np.where(y, logits, 0.0) - np.logaddexp(0.0, logits)).sum())
+    return float((w * (np.where(y, logits, 0.0) - np.logaddexp(0.0, logits))).sum())
 
 
 def random_sae(sae: Sae, residuals: Tensor, seed: int, *, turned: bool = False) -> Sae:
@@ -125,8 +131,7 @@ def random_sae(sae: Sae, residuals: Tensor, seed: int, *, turned: bool = False) 
     return Sae(config, weights)
 
 
-def searched(x: Matrix, uplift: npt.NDArray[np.int8], groups: Sequence[str], new: Matrix) -> Floats:
-    """Scores of `new` by the rule that mining's own search finds in x; 0 if it finds none."""
-    every = np.ones(len(x), dtype=np.bool_)
-    choice = Search(Half(x, uplift, every), groups).best()
+def searched(half: Half, new: Matrix) -> Floats:
+    """Scores of `new` by the rule that mining's own search finds in a half; 0 if it finds none."""
+    choice = Search(half).best()
     return choice.scores(new) if choice else np.zeros(len(new))

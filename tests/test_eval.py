@@ -15,6 +15,7 @@ from eval.report import TABLES, evaluation, gates
 from eval.results import arm_row, gate_row, summary
 from promptfix.formats import Term
 from promptfix.library import load
+from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
 from promptfix.rewriting import OPEN
 from promptfix.tasks import Item
@@ -190,7 +191,8 @@ def test_the_search_of_mining_scores_other_prompts():
     rng = np.random.default_rng(0)
     x = np.maximum(rng.normal(size=(400, 30)), 0).astype(np.float32)
     uplift = (rng.random(400) < np.where(x[:, 7] > 0.8, 0.9, 0.02)).astype(np.int8)
-    scores = searched(x[:300], uplift[:300], [f"g{n}" for n in range(300)], x[300:])
+    half = Half(x[:300], uplift[:300], [f"g{n}" for n in range(300)])
+    scores = searched(half, x[300:])
     assert stats.auroc(scores, uplift[300:] > 0) > 0.8
 
 

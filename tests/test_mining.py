@@ -1,9 +1,12 @@
 """Selection finds what is there, calibration keeps its budget, answers are asked once."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptfix.evidence import harm_bound
 from promptfix.mining.calibration import calibrate, served, together
@@ -11,8 +14,8 @@ from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.files import write_text
 from promptfix.mining.outcomes import AnswerCache
 from promptfix.mining.readings import _line
-from promptfix.mining.search import Half, Search, settle
-from promptfix.mining.selection import Choice, Screen, fold_of, folds_of, weighted
+from promptfix.mining.search import STAYS, Half, Search
+from promptfix.mining.selection import Choice, Screen, fold_of, folds_of, told, weighted
 from promptfix.records import Answer
 from promptfix.tasks import DataError
 
@@ -30,7 +33,7 @@ def _sparse(seed, prompts=600, columns=80):
 
 
 def _choose(x, y, folds):
-    return weighted(x, y, folds, Screen(x), limit=4)
+    return weighted(x, y, np.ones(len(y)), folds, Screen(x), limit=4)
 
 
 def test_selection_finds_the_columns_that_matter():
@@ -58,7 +61,7 @@ def test_selection_without_enough_repairs_chooses_nothing():
     y = np.zeros(len(x), dtype=bool)
     y[:3] = True
     assert _choose(x, y, folds) is None
-    assert conflict(x, y, folds, Pairs(x)) is None
+    assert conflict(x, y, np.ones(len(y)), folds, Pairs(x)) is None
 
 
 def test_a_conflict_is_found_where_neither_feature_tells_anything_alone():
@@ -66,7 +69,7 @@ def test_a_conflict_is_found_where_neither_feature_tells_anything_alone():
     rng, x, folds = _sparse(3)
     user, readout = x[:, 5] > 0, x[:, 40 + 11] > 0
     likely = np.where(user & readout, 0.8, np.where(user ^ readout, 0.02, 0.15))
-    choice = conflict(x, rng.random(len(x)) < likely, folds, Pairs(x))
+    choice = conflict(x, rng.random(len(x)) < likely, np.ones(len(x)), folds, Pairs(x))
     assert choice is not None
     assert choice.conflict
     assert choice.columns == (5, 51)
@@ -74,70 +77,86 @@ def test_a_conflict_is_found_where_neither_feature_tells_anything_alone():
     assert (fires == (user & readout)).all()
 
 
-def _half(x, uplift):
-    """Prompts that can all be annotated."""
-    return Half(x, uplift, np.ones(len(uplift), dtype=bool))
+def _half(x, uplift, each=1):
+    """Prompts that can all be annotated, in groups of so many."""
+    return Half(x, uplift.astype(np.int8), [f"g{i // each}" for i in range(len(uplift))])
 
 
-def test_outcomes_are_shuffled_among_prompts_that_can_be_annotated():
-    """The others keep theirs, none, so that the null knows as well as the search where they are."""
+def test_what_a_note_changes_counts_more_than_what_stays_right():
+    """Of two columns, the one that tells repairs from harms is chosen first."""
+    rng, x, _ = _sparse(5, 900)
+    uplift = rng.choice([1, -1, 0], size=900, p=[0.2, 0.1, 0.7])
+    x[:, 3] = np.where(uplift > 0, 1, np.where(uplift < 0, 0, rng.random(900) < 0.6))
+    x[:, 4] = np.where(uplift == 0, 0, rng.random(900) < 0.7)
+    half = _half(x, uplift)
+    assert set(half.weights[uplift == 0]) == {STAYS}
+    assert Search(half).best().columns[0] == 3
+
+
+def test_variants_are_shuffled_in_one_piece():
+    """A group gets the outcomes of another of its size, so that variants still share their fate."""
     rng = np.random.default_rng(0)
-    uplift = np.array([1, 1, 0, 0, 0, 0], dtype=np.int8)
-    can = np.array([True, True, True, True, False, False])
-    half = Half(np.zeros((6, 1), dtype=np.float32), uplift, can)
-    shuffles = [half.shuffled(rng).uplift for _ in range(20)]
-    assert all(some.sum() == 2 and not some[4:].any() for some in shuffles)
-    assert any(some[:2].sum() < 2 for some in shuffles)
+    uplift = np.repeat([1, -1, 0, 0, 1], [3, 3, 3, 2, 2]).astype(np.int8)
+    half = Half(np.zeros((13, 1), dtype=np.float32), uplift, list("aaabbbcccddee"))
+    shuffles = [half.shuffled(rng).uplift for _ in range(30)]
+    assert {tuple(some[:3]) for some in shuffles} == {(1, 1, 1), (-1, -1, -1), (0, 0, 0)}
+    assert {tuple(some[9:11]) for some in shuffles} == {(1, 1), (0, 0)}
+    assert all(sorted(some) == sorted(uplift) for some in shuffles)
 
 
-def test_a_rule_is_quiet_where_no_note_can_be_made():
-    """Whatever it would repair: its threshold leaves at most a tenth of those prompts firing."""
-    scores = np.r_[np.full(10, 2.0), np.full(10, 6.0), np.arange(40) / 8].astype(np.float32)
-    can = np.arange(60) < 20
-    uplift = np.where(can, 1, 0).astype(np.int8)
-    choice = Choice((0,), (1.0,), conflict=False, gain=1.0, screened=1)
-    half = Half(scores[:, None], uplift, can)
-    made, least = settle(choice, half, 60, 0.5)
-    assert (scores[~can].astype(float) >= least).mean() <= 0.1
-    assert made.threshold >= least > 2
-    assert made.repaired == 10
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=12))
+def test_scores_tell_between_nothing_and_all_there_is_to_know(rows):
+    """At most the entropy of the outcomes; nothing where high scores are not the repaired ones."""
+    scores = np.array([float(score) for score, _ in rows])
+    y, w = np.array([right for _, right in rows]), np.ones(len(rows))
+    rate = y.mean()
+    entropy = -sum(len(y) * p * np.log(p) for p in (rate, 1 - rate) if p)
+    assert 0 <= told(scores, y, w) <= entropy + 1e-9
+    assert told(scores, y, w) * told(-scores, y, w) == 0
+    assert told(scores * 7, y, w) == pytest.approx(told(scores, y, w), abs=1e-6)
 
 
-def test_other_words_do_not_raise_the_least_threshold():
-    """A rule learns from them; one loud word among those of a prompt does not silence it."""
-    scores = np.r_[np.full(20, 4.0), np.full(10, 1.0), np.full(20, 9.0)].astype(np.float32)
-    can = np.arange(50) < 20
-    choice = Choice((0,), (1.0,), conflict=False, gain=1.0, screened=1)
-    uplift = can.astype(np.int8)
-    made, least = settle(choice, Half(scores[:, None], uplift, can, beside=20), 30, 0.5)
-    assert 1 < least < 4
-    assert made.repaired == 20
-    assert settle(choice, Half(scores[:, None], uplift, can), 30, 0.5)[0] is None
-    assert Half(scores[:, None], uplift, can, 20).shuffled(np.random.default_rng(0)).beside == 20
+def test_scores_that_part_repairs_from_the_rest_tell_more_than_noise():
+    """And what counts little changes little."""
+    rng = np.random.default_rng(3)
+    y = rng.random(300) < 0.5
+    clear, noise = y + rng.random(300), rng.random(300)
+    assert told(clear, y, np.ones(300)) > 100
+    assert told(noise, y, np.ones(300)) < 10
+    wrong, little = np.r_[clear, np.full(300, 9.0)], np.r_[np.ones(300), np.full(300, 1e-6)]
+    both = np.r_[y, np.zeros(300, dtype=bool)]
+    assert told(wrong, both, little) > told(wrong, both, np.ones(600))
 
 
-def test_the_null_is_matched_by_a_detector_made_of_noise_only():
-    """Shuffled outcomes match what noise gives, and never what a real feature gives."""
+def test_the_null_is_matched_by_a_rule_that_knows_nothing_only():
+    """Shuffled outcomes tell as much as noise does, and never as much as a real feature."""
     rng, x, _ = _noise(2, 500, 120)
-    groups = [f"g{i}" for i in range(250)]
     uplift = (rng.random(500) < np.where(x[:, 9] > 0.8, 0.8, 0.02)).astype(np.int8)
-    half, other = _half(x[:250], uplift[:250]), _half(x[250:], uplift[250:])
-    search = Search(half, groups)
-    choice = search.best()
-    real = calibrate(choice.scores(other.x), other.uplift, 2000, 0.01)
-    null = search.null(other, real, runs=19, budget=0.01, seed=0)
+    search, other = Search(_half(x[:250], uplift[:250])), _half(x[250:], uplift[250:])
+    real = search.best()
+    null = search.null(other, real, runs=19, seed=0)
     assert (null.runs, null.matched) == (19, 0)
-    nothing = calibrate(np.array([1.0]), np.array([1], dtype=np.int8), 2000, 0.01)
-    assert search.null(other, nothing, runs=19, budget=0.01, seed=0).matched == null.found
+    nothing = replace(real, columns=(11,), factors=(1e-9,))
+    assert search.null(_half(x[250:] * 0, uplift[250:]), nothing, 19, seed=0).matched == null.found
+
+
+def test_a_note_that_always_helps_needs_a_rule_that_knows_where():
+    """Who fires everywhere repairs as much; the null asks what is known, and drops that."""
+    rng, x, _ = _noise(6, 600, 60)
+    uplift = np.where(rng.random(600) < 0.9, 1, -1)
+    x[:, 7] = np.where(uplift > 0, rng.random(600) < 0.9, rng.random(600) < 0.3)
+    search, other = Search(_half(x[:300], uplift[:300])), _half(x[300:], uplift[300:])
+    null = search.null(other, search.best(), runs=39, seed=1)
+    assert null.matched == 0
 
 
 def test_the_null_is_the_same_for_the_same_seed():
     """Shuffling depends on the seed alone."""
     rng, x, _ = _noise(4, 300, 60)
-    uplift = (rng.random(300) < 0.3).astype(np.int8)
-    search = Search(_half(x[:150], uplift[:150]), [f"g{i}" for i in range(150)])
-    real = calibrate(np.array([1.0]), np.array([1], dtype=np.int8), 300, 0.5)
-    runs = [search.null(_half(x[150:], uplift[150:]), real, 9, 0.5, seed=5) for _ in range(2)]
+    uplift = rng.random(300) < 0.3
+    search, real = Search(_half(x[:150], uplift[:150])), Choice((1,), (1.0,), False, 1.0, 1)
+    runs = [search.null(_half(x[150:], uplift[150:]), real, 9, seed=5) for _ in range(2)]
     assert runs[0] == runs[1]
 
 
@@ -185,10 +204,29 @@ def test_the_harm_of_all_detectors_together_is_bounded():
         uplift[row, first + 50 : first + 54] = -1
     alone = [calibrate(s[s > 0], u[s > 0], 1000, 0.01) for s, u in zip(scores, uplift, strict=True)]
     assert [c.harmed for c in alone] == [4, 4]
-    at = together(scores, uplift, [c.threshold for c in alone], 0.01)
+    at = together(scores, uplift, 0.01)
     repaired, harmed = served(scores, uplift, at)
     assert (repaired, harmed) == (106, 4)
     assert harm_bound(harmed, 1000) <= 0.01
+
+
+def test_no_detector_uses_up_the_budget_that_another_needs_more():
+    """Of two, the first repairs 6 and harms 4 more below a point; the second 40 for 4."""
+    uplift, scores = np.zeros((2, 1000), dtype=np.int8), np.full((2, 1000), -np.inf)
+    scores[0, :40], scores[1, 500:560] = np.arange(40, 0, -1), np.arange(60, 0, -1)
+    uplift[0, :36], uplift[0, 30:34] = 1, -1
+    uplift[1, 500:560], uplift[1, 520:524] = 1, -1
+    at = together(scores, uplift, 0.01)
+    assert served(scores, uplift, at) == (30 + 56, 4)
+
+
+def test_no_detector_lives_on_the_repairs_of_others():
+    """One that repairs 5 and harms 2 fires where it does better, whoever else fires."""
+    uplift, scores = np.zeros((2, 2000), dtype=np.int8), np.full((2, 2000), -np.inf)
+    scores[0, :100], scores[1, 500:507] = 1.0, [5, 4, 3, 2, 2, 2, 2]
+    uplift[0, :100], uplift[1, 500:507] = 1, [1, 1, -1, 1, 1, 1, -1]
+    at = together(scores, uplift, 0.01)
+    assert served(scores, uplift, at) == (102, 0)
 
 
 def test_a_prompt_gets_the_note_of_the_first_detector_that_fires():
@@ -201,7 +239,7 @@ def test_a_prompt_gets_the_note_of_the_first_detector_that_fires():
 def test_a_detector_that_only_harms_stays_off():
     """No threshold is better than any that does harm."""
     scores, uplift = np.array([[3.0, 2.0]]), np.array([[-1, -1]], dtype=np.int8)
-    assert together(scores, uplift, [1.0], 0.9) == [None]
+    assert together(scores, uplift, 0.9) == [None]
 
 
 @pytest.mark.parametrize(

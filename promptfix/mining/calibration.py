@@ -19,8 +19,8 @@ Int8s = npt.NDArray[np.int8]
 
 LEAST = 1e-6
 """The lowest threshold: silence never fires."""
-QUIET = 0.1
-"""The share of prompts without a note on which a detector may fire."""
+PRICES = (1, 2, 4, 8, 16, 32, np.inf)
+"""Repairs that one harm is taken to cost, when thresholds are looked for together."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,11 @@ class Calibrated:
         return sign_test(self.repaired, self.harmed)
 
 
-def thresholds(scores: Floats, least: float = LEAST) -> Floats:
-    """Where a threshold may lie: between two scores, from `least` on, the highest first."""
+def thresholds(scores: Floats) -> Floats:
+    """Where a threshold may lie: between two scores, from `LEAST` on, the highest first."""
     seen = np.unique(scores[scores > 0])[::-1]
     below = np.append(seen[1:], 0.0)[: len(seen)]
-    return np.maximum((seen + below) / 2, least)
-
-
-def floor(scores: Floats) -> float:
-    """The least threshold that keeps a detector quiet where its note cannot be made.
-
-    It fires on at most `QUIET` of those prompts, whose `scores` these are: what cannot be answered
-    is noise.
-    """
-    if not len(scores):
-        return LEAST
-    ranked = np.sort(scores)[::-1]
-    return max(LEAST, float(np.nextafter(ranked[int(QUIET * len(ranked))], np.inf)))
+    return np.maximum((seen + below) / 2, LEAST)
 
 
 def count(scores: Floats, uplift: Int8s, threshold: float, prompts: int) -> Calibrated:
@@ -75,50 +63,47 @@ def count(scores: Floats, uplift: Int8s, threshold: float, prompts: int) -> Cali
     return Calibrated(threshold, prompts, len(changes), repaired, harmed)
 
 
-def calibrate(
-    scores: Floats, uplift: Int8s, prompts: int, budget: float, least: float = LEAST
-) -> Calibrated | None:
+def calibrate(scores: Floats, uplift: Int8s, prompts: int, budget: float) -> Calibrated | None:
     """Choose the threshold with the largest net repair whose harm stays in bounds.
 
     The upper bound on the harmed share of all `prompts` is within `budget`, and `LEAST_RATIO`
     times as many prompts are repaired as harmed. `scores` and `uplift` are those of the prompts
-    that can be annotated. A threshold is at least `least` and above 0, so that silence never
-    fires. None if there is no such threshold.
+    that can be annotated. A threshold is above 0, so that silence never fires. None if there is
+    no such threshold.
     """
-    found = [count(scores, uplift, float(at), prompts) for at in _useful(scores, uplift, least)]
+    found = [count(scores, uplift, at, prompts) for at in _useful(scores, uplift)]
     allowed = [c for c in found if c.net > 0 and _within(c.repaired, c.harmed, prompts, budget)]
     return max(allowed, key=lambda c: (c.net, c.threshold), default=None)
 
 
-def together(
-    scores: Floats,
-    uplift: Int8s,
-    start: Sequence[float],
-    budget: float,
-    least: Sequence[float] | None = None,
-) -> list[float | None]:
+def together(scores: Floats, uplift: Int8s, budget: float) -> list[float | None]:
     """Thresholds under which all detectors together repair most, with their harm in bounds.
 
     `scores` and `uplift` are [detectors, prompts], in the order in which detectors are served:
     a prompt gets the note of the first that fires on it (score -inf: no note can be made). Begins
-    with no detector and changes one threshold at a time (first to `start`), as long as the net
-    repair grows; none falls under `least`. None where a detector had better stay off.
+    where all detectors pay one price for harm, the best of `PRICES`, so that none uses up the
+    budget that another needs more; then changes one threshold at a time as long as the net repair
+    grows. Each detector keeps `LEAST_RATIO` by itself, too. None where one had better stay off.
     """
     prompts = scores.shape[1]
-    chosen: list[float] = [np.inf] * len(scores)
-    rows = zip(start, scores, uplift, least or [LEAST] * len(scores), strict=True)
-    options = [[at, *_useful(s, u, lowest)] for at, s, u, lowest in rows]
+    options = [[np.inf, *_fair(s, u)] for s, u in zip(scores, uplift, strict=True)]
 
     def net(at: Sequence[float]) -> int:
         repaired, harmed = served(scores, uplift, at)
         return repaired - harmed if _within(repaired, harmed, prompts, budget) else -1
 
-    best, improved = 0, True
+    def at_price(price: float, which: int) -> float:
+        made = [count(scores[which], uplift[which], at, prompts) for at in options[which]]
+        return max(made, key=lambda c: (c.repaired - price * c.harmed, c.threshold)).threshold
+
+    starts = [[at_price(price, n) for n in range(len(options))] for price in PRICES]
+    chosen = max(starts, key=net)
+    best, improved = net(chosen), True
     while improved:
         improved = False
         for which, values in enumerate(options):
-            for value in (*values, np.inf):
-                trial = [*chosen[:which], float(value), *chosen[which + 1 :]]
+            for value in values:
+                trial = [*chosen[:which], value, *chosen[which + 1 :]]
                 if net(trial) > best:
                     chosen, best, improved = trial, net(trial), True
     return [None if np.isinf(at) else at for at in chosen]
@@ -135,8 +120,13 @@ def _within(repaired: int, harmed: int, prompts: int, budget: float) -> bool:
     return repaired >= LEAST_RATIO * harmed and harm_bound(harmed, prompts) <= budget
 
 
-def _useful(scores: Floats, uplift: Int8s, least: float) -> list[float]:
+def _fair(scores: Floats, uplift: Int8s) -> list[float]:
+    found = [count(scores, uplift, at, len(scores)) for at in _useful(scores, uplift)]
+    return [c.threshold for c in found if c.repaired >= LEAST_RATIO * c.harmed]
+
+
+def _useful(scores: Floats, uplift: Int8s) -> list[float]:
     """The thresholds just below a repaired prompt; no other can be the best."""
-    repaired = np.unique(scores[(uplift > 0) & (scores >= least)])
-    every = thresholds(scores[np.isfinite(scores)], least)
+    repaired = np.unique(scores[(uplift > 0) & (scores >= LEAST)])
+    every = thresholds(scores[np.isfinite(scores)])
     return [float(every[every <= score].max()) for score in repaired[::-1]]

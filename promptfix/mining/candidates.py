@@ -11,10 +11,10 @@ import numpy as np
 from promptfix.evidence import HARM_BUDGET, matched
 from promptfix.formats import Annotation
 from promptfix.measures import Null, Outcomes, Selection
-from promptfix.mining.calibration import Calibrated, Floats, count, served, together
-from promptfix.mining.halves import Evidence, half_of, others
+from promptfix.mining.calibration import Calibrated, Floats, calibrate, count, served, together
+from promptfix.mining.halves import Evidence
 from promptfix.mining.outcomes import Bools, Ints
-from promptfix.mining.search import Half, Search, settle
+from promptfix.mining.search import Half, Search
 from promptfix.mining.selection import Choice, Values
 from promptfix.tasks import Task
 
@@ -36,8 +36,6 @@ class Candidate:
     uplift: Ints
     """[items of the calibration half]: that of the annotation."""
     selection: Selection
-    least: float
-    """The lowest threshold that keeps the rule quiet where the note cannot be made."""
     null: Null | None = None
 
     @property
@@ -110,7 +108,7 @@ def _candidate(
     if annotation.id in evidence.words:
         pointed = evidence.answered.pointed[annotation.id]
         forms.append((True, evidence.words[annotation.id], pointed))
-    told = _counts(evidence, annotation, evidence.of_task(task))
+    told = _counts(evidence, annotation, evidence.of_task(task) & evidence.original)
     found: list[tuple[Candidate, Search, Half]] = []
     for lexical, x, can in forms:
         made = _in_form(evidence, annotation, task, lexical=lexical, x=x, can=can)
@@ -138,7 +136,7 @@ def _held_against(
 ) -> tuple[Candidate, Null]:
     """A rule, and what the search for it finds in shuffled outcomes."""
     candidate, search, held = found
-    return candidate, search.null(held, candidate.calibrated, runs, HARM_BUDGET, seed)
+    return candidate, search.null(held, candidate.choice, runs, seed)
 
 
 def _in_form(
@@ -152,42 +150,31 @@ def _in_form(
 ) -> tuple[Candidate, Search, Half] | None:
     """The rule for an annotation over these columns x [items, columns].
 
-    It learns from prompts that the note cannot be made for too, where there is nothing to repair:
-    a detector speaks of all prompts, and has to be quiet on those. A rule about a word learns from
-    the other words of its prompts in the same way.
+    It learns from prompts that the note can be made for, since a detector speaks of no others:
+    see rewriting.py.
     """
-    beside = evidence.beside.get(annotation.id) if lexical else None
-    calibration = evidence.calibration(task)
-    uplift = evidence.answered.uplift(annotation.id)
-    mine = evidence.of_task(task) & ~calibration
-    # A prompt that stays wrong says nothing: to annotate it costs nothing and brings nothing.
-    chosen = np.flatnonzero(mine & can & (evidence.answered.plain | (uplift > 0)))
-    if not len(chosen) or not (calibration & can).any():
+    held, rows = evidence.held(task), np.flatnonzero(evidence.calibration(task))
+    half = evidence.half(x, evidence.of_task(task) & ~held & can, annotation.id)
+    if not len(half.groups) or not can[rows].any():
         return None
-    rest = others(mine & ~can, int((mine & can).sum()))
-    rows = np.concatenate([chosen, rest])
-    learnt, origin = half_of(x, evidence.features, rows, uplift, can, beside)
-    groups = [evidence.items[i].group for i in origin.tolist()]
-    search = Search(learnt, groups, paired=not lexical)
+    search = Search(half, paired=not lexical)
     choice = search.best()
     if choice is None:
         return None
-    rows = np.flatnonzero(calibration)
-    half, _ = half_of(x, evidence.features, rows, uplift, can, beside)
-    calibrated, least = settle(choice, half, len(rows), HARM_BUDGET)
+    uplift = np.where(can, evidence.answered.uplift(annotation.id), 0)[rows].astype(np.int8)
+    scores = np.where(can[rows], choice.scores(x[rows]), -np.inf)
+    calibrated = calibrate(scores[can[rows]], uplift[can[rows]], len(rows), HARM_BUDGET)
     if calibrated is None:
         return None
-    scores = np.where(half.can, choice.scores(half.x), -np.inf)[: len(rows)]
     selection = Selection(
-        prompts=len(chosen),
-        repaired=int((uplift[chosen] > 0).sum()),
-        harmed=int((uplift[chosen] < 0).sum()),
+        prompts=len(half.groups),
+        repaired=int((half.uplift > 0).sum()),
+        harmed=int((half.uplift < 0).sum()),
         gain=round(choice.gain, 4),
         screened=choice.screened,
     )
-    held = scores, half.uplift[: len(rows)]
-    found = Candidate(annotation, lexical, choice, calibrated, *held, selection, least)
-    return found, search, half
+    found = Candidate(annotation, lexical, choice, calibrated, scores, uplift, selection)
+    return found, search, evidence.half(x, held & can, annotation.id)
 
 
 def _settled(found: Sequence[Candidate], prompts: int, report: dict[str, Any]) -> Found:
@@ -197,8 +184,7 @@ def _settled(found: Sequence[Candidate], prompts: int, report: dict[str, Any]) -
         if not kept:
             break
         scores, uplift = _stacked(kept)
-        start = [c.calibrated.threshold for c in kept]
-        at = together(scores, uplift, start, HARM_BUDGET, [c.least for c in kept])
+        at = together(scores, uplift, HARM_BUDGET)
         changed = [
             replace(c, calibrated=count(c.scores, c.uplift, value, prompts))
             for c, value in zip(kept, at, strict=True)
@@ -231,7 +217,7 @@ def _stacked(found: Sequence[Candidate]) -> tuple[Floats, Ints]:
 
 def census(evidence: Evidence, task: Task) -> dict[str, Any]:
     """What goes wrong, and which annotation turns it right: counts over a task's items."""
-    answered, mine = evidence.answered, evidence.of_task(task)
+    answered, mine = evidence.answered, evidence.of_task(task) & evidence.original
     best = answered.plain | np.any([answered.noted[a.id] for a in evidence.annotations], axis=0)
     rows: dict[str, Any] = {
         "items": int(mine.sum()),

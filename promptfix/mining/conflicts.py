@@ -37,17 +37,17 @@ class Pairs:
         self._on = [(x[:, some] > 0).astype(np.float32) for some in (self.user, self.readout)]
         self._together = self._on[0].T @ self._on[1]
 
-    def passed(self, y: Bools) -> list[tuple[int, int]]:
+    def passed(self, y: Bools, w: Floats) -> list[tuple[int, int]]:
         """The pairs that survive false-discovery control, the strongest first."""
         if y.sum() < 4 or (~y).sum() < 4 or not self._together.size:
             return []
         user, readout = self._on
-        right = y.astype(np.float32)
-        repaired = (user * right[:, None]).T @ readout
-        rate = float(y.mean())
-        n = np.maximum(self._together, 1)
-        z = (repaired - rate * n) / np.sqrt(n * rate * (1 - rate))
-        shares = [(right @ on) / np.maximum(on.sum(0), 1) for on in (user, readout)]
+        rate = float((w * y).sum() / w.sum())
+        hits, size, squares = (v.astype(np.float32) for v in (w * y, w, w**2))
+        repaired, n, spread = ((user * v[:, None]).T @ readout for v in (hits, size, squares))
+        n, spread = np.maximum(n, 1e-6), np.maximum(spread, 1e-6)
+        z = (repaired - rate * n) / np.sqrt(spread * rate * (1 - rate))
+        shares = [(hits @ on) / np.maximum(size @ on, 1e-6) for on in (user, readout)]
         alone = np.maximum(shares[0][:, None], shares[1][None, :])
         z[(self._together < LEAST_FIRING) | (repaired / n <= alone)] = -np.inf
         kept = discoveries(z.ravel().astype(np.float64))
@@ -56,14 +56,14 @@ class Pairs:
         return [(int(u), int(r)) for u, r in pairs]
 
 
-def conflict(x: Values, y: Bools, folds: Ints, pairs: Pairs) -> Choice | None:
+def conflict(x: Values, y: Bools, w: Floats, folds: Ints, pairs: Pairs) -> Choice | None:
     """Choose the pair of columns of x that predicts y [prompts] best; None if none passes."""
-    passed = pairs.passed(y)
+    passed = pairs.passed(y, w)
     best: Choice | None = None
     for pair in passed[:TRIED]:
         factors = (_factor(x[:, pair[0]]), _factor(x[:, pair[1]]))
         choice = Choice(pair, factors, conflict=True, gain=0.0, screened=len(passed))
-        gain = held_out(_shaped(choice.scores(x)), y, folds)
+        gain = held_out(_shaped(choice.scores(x)), y, w, folds)
         if gain > (best.gain if best else 0.0):
             best = Choice(pair, factors, conflict=True, gain=gain, screened=len(passed))
     return best

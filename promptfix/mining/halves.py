@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from promptfix.formats import Annotation
-from promptfix.mining.outcomes import Answered, Bools, Ints
+from promptfix.mining.outcomes import Answered, Bools
 from promptfix.mining.search import Half
 from promptfix.mining.selection import Values, fold_of
 from promptfix.tasks import Item, Task
-
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,6 @@ class Evidence:
     """[items, 2 * features]: peaks on the user's tokens, then values at the read-out."""
     words: Mapping[str, Values] = field(default_factory=dict[str, Values])
     """Annotation id -> [items, features]: peaks on the word that the annotation is about."""
-    beside: Mapping[str, Values] = field(default_factory=dict[str, Values])
-    """The same on the prompt's other words, on which a rule about that word has to be quiet."""
     seed: int = 0
     """Decides which half an item falls into, and how outcomes are shuffled."""
 
@@ -37,41 +32,31 @@ class Evidence:
         """[items]: whether an item is of the task."""
         return np.array([item.task == task for item in self.items], dtype=np.bool_)
 
-    def calibration(self, task: Task) -> Bools:
-        """[items]: whether an item is in the task's calibration half, by the hash of its group."""
+    def held(self, task: Task) -> Bools:
+        """[items]: whether an item is in the half of the task that rules never learn from.
+
+        Decided by the hash of its group, so that variants stay together.
+        """
         salt = f"calibration{self.seed or ''}"
         half = [fold_of(item.group, 2, salt) == 1 for item in self.items]
         return self.of_task(task) & np.array(half, dtype=np.bool_)
 
+    @property
+    def original(self) -> Bools:
+        """[items]: all that are no variants. Counts are of these: variants are not independent."""
+        return np.array([not item.variant for item in self.items], dtype=np.bool_)
 
-def half_of(
-    x: Values,
-    whole: Values,
-    rows: Rows,
-    uplift: Ints,
-    can: Bools,
-    beside: Values | None = None,
-) -> tuple[Half, Rows]:
-    """Rows of x; where no note can be made, what the features do in the `whole` prompt.
+    def calibration(self, task: Task) -> Bools:
+        """[items]: whether an item is one of those that thresholds are set on."""
+        return self.held(task) & self.original
 
-    Behind them what they do `beside` the word of each prompt that has one. Also returns the item
-    that each row is of.
-    """
-    seen = np.where(can[rows, None], x[rows], whole[rows, : x.shape[1]])
-    half = Half(seen, np.where(can, uplift, 0)[rows].astype(np.int8), can[rows])
-    if beside is None:
-        return half, rows
-    more = rows[can[rows]]
-    nothing = np.zeros(len(more), dtype=np.int8)
-    return Half(
-        np.concatenate([half.x, beside[more]]),
-        np.concatenate([half.uplift, nothing]),
-        np.concatenate([half.can, nothing.astype(np.bool_)]),
-        len(more),
-    ), np.concatenate([rows, more])
+    def half(self, x: Values, which: Bools, annotation: str) -> Half:
+        """Those of the items from which a rule can learn where an annotation helps.
 
-
-def others(which: Bools, most: int) -> Rows:
-    """Indices of at most so many of them, evenly spaced."""
-    found = np.flatnonzero(which)
-    return found[:: max(1, -(-len(found) // most))]
+        A prompt that stays wrong with the note says nothing: to annotate it costs nothing and
+        brings nothing.
+        """
+        uplift = self.answered.uplift(annotation)
+        rows = np.flatnonzero(which & (self.answered.plain | (uplift > 0)))
+        groups = tuple(self.items[i].group for i in rows.tolist())
+        return Half(x[rows], uplift[rows], groups)

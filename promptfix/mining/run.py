@@ -177,8 +177,7 @@ def _evidence(bench: Bench) -> Evidence:
     texts = [item.prompt for item in bench.items]
     annotations = _ordered(bench.library)
     words: dict[str, Values] = {}
-    beside: dict[str, Values] = {}
-    by_filler: dict[str, tuple[Values, Values]] = {}
+    by_filler: dict[str, Values] = {}
     for annotation in annotations:
         pointed = bench.answered.pointed[annotation.id]
         if not pointed.any():
@@ -187,9 +186,9 @@ def _evidence(bench: Bench) -> Evidence:
             spans = [bench.library.about(annotation, text) for text in texts]
             some = [s if p else None for s, p in zip(spans, pointed.tolist(), strict=True)]
             by_filler[annotation.filler] = on_words(bench.microscope, texts, some)
-        words[annotation.id], beside[annotation.id] = by_filler[annotation.filler]
+        words[annotation.id] = by_filler[annotation.filler]
     seen = features(bench.microscope, texts)
-    return Evidence(bench.items, annotations, bench.answered, seen, words, beside, bench.job.seed)
+    return Evidence(bench.items, annotations, bench.answered, seen, words, bench.job.seed)
 
 
 def _proven(

@@ -23,15 +23,9 @@ def features(microscope: Microscope, texts: Sequence[str]) -> Values:
     return np.concatenate([peaks.user.numpy(), peaks.readout.numpy()], axis=1)
 
 
-def on_words(
-    microscope: Microscope, texts: Sequence[str], spans: Sequence[Span | None]
-) -> tuple[Values, Values]:
-    """[texts, features] twice: peaks on the tokens of one word, and on the user's other tokens.
-
-    0 where there is no such word.
-    """
-    shape = len(texts), len(microscope.encoder.features)
-    on, beside = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+def on_words(microscope: Microscope, texts: Sequence[str], spans: Sequence[Span | None]) -> Values:
+    """[texts, features]: peaks on the tokens of one word; 0 where there is no such word."""
+    found = np.zeros((len(texts), len(microscope.encoder.features)), dtype=np.float32)
     where = [n for n, span in enumerate(spans) if span is not None]
     prompts = [Prompt(text=texts[n]) for n in where]
     for index, residual in microscope.residuals(prompts, BATCH):
@@ -39,12 +33,10 @@ def on_words(
         chat = encode(microscope.network.tokenizer, prompts[index])
         looked_at = [token.span for token in chat.tokens if token.kind != "template"]
         ends = [word.end() for word in WORD.finditer(prompts[index].text)]
-        seen = np.array([at is not None for at in looked_at], dtype=np.bool_)
         mine = np.array([bool(at and span and _within(at, span, ends)) for at in looked_at])
-        values = microscope.encoder.encode(residual).numpy()
-        for found, tokens in ((on, mine), (beside, seen & ~mine)):
-            found[where[index]] = values[tokens].max(0, initial=0.0)
-    return on, beside
+        values = microscope.encoder.encode(residual[mine]).numpy()
+        found[where[index]] = values.max(0, initial=0.0)
+    return found
 
 
 def _within(token: Span, word: Span, ends: Sequence[int]) -> bool:

@@ -5,84 +5,113 @@ Pure numpy; knows nothing of models.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from promptfix.measures import Null
-from promptfix.mining.calibration import Calibrated, calibrate, floor
 from promptfix.mining.conflicts import Pairs, conflict
-from promptfix.mining.selection import Bools, Choice, Screen, Values, folds_of, weighted
+from promptfix.mining.selection import (
+    Bools,
+    Choice,
+    Floats,
+    Ints,
+    Screen,
+    Values,
+    folds_of,
+    told,
+    weighted,
+)
+
+STAYS = 0.1
+"""What a prompt that stays right with the note counts, beside one that the note changes.
+
+To annotate it costs nothing, so what matters most is which changes are repairs; but a detector
+speaks of misunderstandings, and had better be quiet where there is none.
+"""
 
 
 @dataclass(frozen=True)
 class Half:
-    """Prompts of one half of the data, among them those that an annotation can be made for."""
+    """Prompts of one half of the data that an annotation can be made for."""
 
     x: Values
     """[prompts, columns]."""
     uplift: npt.NDArray[np.int8]
-    """[prompts]; 0 where the annotation cannot be made."""
-    can: Bools
-    """[prompts]: whether it can."""
-    beside: int = 0
-    """How many of the last rows are other words of prompts. A rule learns from them, and they do
-    not raise the least threshold: one loud word in ten prompts would silence it."""
+    """[prompts]: 1 turned right, -1 turned wrong, 0 right with the note and without."""
+    groups: Sequence[str]
+    """[prompts]: prompts of one group are variants of each other."""
+
+    @property
+    def repaired(self) -> Bools:
+        """[prompts]."""
+        return self.uplift > 0
+
+    @property
+    def weights(self) -> Floats:
+        """[prompts]: how much each counts when a rule is looked for."""
+        return np.where(self.uplift == 0, STAYS, 1.0)
 
     def shuffled(self, rng: np.random.Generator) -> Half:
-        """The same prompts; those that can be annotated have the outcomes of others that can.
+        """The same prompts with each other's outcomes.
 
-        So a shuffled search knows as well as the real one where a note can be made, and what it
-        does not know is where the note helps.
+        A group is given those of another of its size, in one piece: variants share their fate,
+        and a search that learns from them must not look better than chance for it.
         """
+        to, source = self._by_group(rng), self._by_group(rng)
         uplift = self.uplift.copy()
-        uplift[self.can] = rng.permutation(self.uplift[self.can])
-        return Half(self.x, uplift, self.can, self.beside)
+        uplift[to] = self.uplift[source]
+        return replace(self, uplift=uplift)
 
-
-def settle(
-    choice: Choice, half: Half, prompts: int, budget: float
-) -> tuple[Calibrated | None, float]:
-    """Calibrate a rule on a half that it was not chosen on; and the least threshold it may have."""
-    scores = choice.scores(half.x)
-    whole = len(scores) - half.beside
-    least = floor(scores[:whole][~half.can[:whole]])
-    return calibrate(scores[half.can], half.uplift[half.can], prompts, budget, least), least
+    def _by_group(self, rng: np.random.Generator) -> Ints:
+        """Rows, the smallest groups first, groups of one size and rows of a group by chance."""
+        sizes = Counter(self.groups)
+        names = sorted(sizes)
+        place = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
+        chance = rng.random(len(self.groups))
+        keys = [(sizes[g], place[g], c) for g, c in zip(self.groups, chance, strict=True)]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
 class Search:
     """A search for rules on one half of the data, to be run again on shuffled outcomes."""
 
-    def __init__(self, half: Half, groups: Sequence[str], *, paired: bool = True) -> None:
+    def __init__(self, half: Half, *, paired: bool = True) -> None:
         """Search `half`; its groups are never torn apart. Without `paired`, for sums alone."""
-        self._half, self._folds = half, folds_of(groups)
+        self._half, self._folds = half, folds_of(half.groups)
         self._screen = Screen(half.x)
         self._pairs = Pairs(half.x) if paired else None
 
-    def best(self, repaired: Bools | None = None) -> Choice | None:
-        """The rule that predicts repair best on held-out folds; None if none passes the screens."""
-        y = self._half.uplift > 0 if repaired is None else repaired
-        found = [weighted(self._half.x, y, self._folds, self._screen)]
+    def best(self, half: Half | None = None) -> Choice | None:
+        """The rule that predicts repair best on held-out folds; None if none passes the screens.
+
+        `half`: the same prompts with other outcomes.
+        """
+        x, half = self._half.x, half or self._half
+        y, w = half.repaired, half.weights
+        found = [weighted(x, y, w, self._folds, self._screen)]
         if self._pairs:
-            found.append(conflict(self._half.x, y, self._folds, self._pairs))
+            found.append(conflict(x, y, w, self._folds, self._pairs))
         return max((c for c in found if c), key=lambda c: c.gain, default=None)
 
-    def null(self, other: Half, real: Calibrated, runs: int, budget: float, seed: int) -> Null:
-        """Run search and calibration on shuffled outcomes, and compare with the real detector.
+    def null(self, other: Half, real: Choice, runs: int, seed: int) -> Null:
+        """Run the search on shuffled outcomes, and compare with what the real rule tells.
 
-        `other` is the calibration half. A run matches the real detector if its net repairs there
-        are as many.
+        `other` is the half that the search never sees. A run matches the real rule if its own
+        tells as much of the (shuffled) outcomes there. What annotating would bring is no measure:
+        of a note that mostly helps, a rule that knows nothing and always fires brings as much.
         """
+        known = told(real.scores(other.x), other.repaired, other.weights)
         rng = np.random.default_rng(seed)
         found = matched = 0
         for _ in range(runs):
-            choice = self.best(self._half.shuffled(rng).uplift > 0)
+            choice = self.best(self._half.shuffled(rng))
             held = other.shuffled(rng)
             if choice is None:
                 continue
-            made, _ = settle(choice, held, real.prompts, budget)
-            found += made is not None
-            matched += made is not None and made.net >= real.net
+            found += 1
+            matched += told(choice.scores(held.x), held.repaired, held.weights) >= known
         return Null(runs=runs, found=found, matched=matched)

@@ -4,7 +4,7 @@ Two forms of rule are looked for: a weighted sum of at most `MAX_FEATURES` featu
 (conflicts.py). Sums come from a screen by correlation with false-discovery control (Benjamini and
 Hochberg 1995), then a forward choice by cross-validated likelihood of a ridge logistic regression.
 Columns are (feature, place) pairs: the peak on the user's tokens, or the value at the read-out.
-Pure numpy; knows nothing of models.
+Prompts have weights w, of which the largest is 1. Pure numpy; knows nothing of models.
 """
 
 from __future__ import annotations
@@ -70,11 +70,10 @@ class Screen:
     def __init__(self, x: Values) -> None:
         """Look at x [prompts, columns]."""
         self.alive: Ints = np.flatnonzero((x > 0).sum(0) >= LEAST_FIRING)
-        seen = np.log1p(x[:, self.alive])
-        seen -= seen.mean(0)
-        self._unit = seen / np.sqrt((seen**2).sum(0) + 1e-12)
+        self._seen = np.log1p(x[:, self.alive])
+        self._squares = self._seen**2
 
-    def passed(self, y: Bools) -> Ints:
+    def passed(self, y: Bools, w: Floats) -> Ints:
         """The columns whose positive correlation with y survives false-discovery control.
 
         Strongest first, at most `SCREENED`. Only positive ones: a detector is a statement about
@@ -82,9 +81,13 @@ class Screen:
         """
         if y.sum() < 4 or (~y).sum() < 4 or not len(self.alive):
             return np.array([], dtype=np.intp)
-        target = (y - y.mean()).astype(np.float32)
-        r = (target @ self._unit) / np.sqrt((target**2).sum())
-        z = np.arctanh(np.clip(r, -0.999, 0.999)) * np.sqrt(max(len(y) - 3, 1))
+        share = (w / w.sum()).astype(np.float32)
+        target = (y - share @ y).astype(np.float32)
+        mean = share @ self._seen
+        spread = np.maximum(share @ self._squares - mean**2, 1e-12)
+        r = ((share * target) @ self._seen) / np.sqrt(spread * (share @ target**2))
+        effective = w.sum() ** 2 / (w**2).sum()
+        z = np.arctanh(np.clip(r, -0.999, 0.999)) * np.sqrt(max(effective - 3, 1))
         kept = discoveries(z.astype(np.float64))
         return self.alive[kept[:SCREENED]]
 
@@ -101,37 +104,37 @@ def discoveries(z: Floats) -> Ints:
 
 
 def weighted(
-    x: Values, y: Bools, folds: Ints, screen: Screen, limit: int = MAX_FEATURES
+    x: Values, y: Bools, w: Floats, folds: Ints, screen: Screen, limit: int = MAX_FEATURES
 ) -> Choice | None:
     """Choose a weighted sum of columns of x [prompts, columns] that predicts y [prompts].
 
     None if no column passes the screen.
     """
-    passed = screen.passed(y)
+    passed = screen.passed(y, w)
     if not len(passed):
         return None
     small = x[:, passed].astype(np.float64)
     scale = small.std(0) + 1e-9
-    picked = _forward(small / scale, y, folds, min(limit, MAX_FEATURES))
+    picked = _forward(small / scale, y, w, folds, min(limit, MAX_FEATURES))
     if not picked:
         return None
     columns = [int(c) for c, _ in picked]
-    weights = _fit((small / scale)[:, columns], y)[1:] / scale[columns]
+    weights = _fit((small / scale)[:, columns], y, w)[1:] / scale[columns]
     chosen = tuple(int(passed[c]) for c in columns)
-    factors = tuple(float(w) for w in weights)
+    factors = tuple(float(v) for v in weights)
     return Choice(chosen, factors, conflict=False, gain=picked[-1][1], screened=len(passed))
 
 
-def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, float]]:
+def _forward(x: Floats, y: Bools, w: Floats, folds: Ints, limit: int) -> list[tuple[int, float]]:
     """Add the column that helps most on held-out folds, until none brings `LEAST_GAIN`."""
     picked: list[tuple[int, float]] = []
     best = 0.0
     while len(picked) < limit:
         chosen = [c for c, _ in picked]
         rest = [c for c in range(x.shape[1]) if c not in chosen]
-        gains = [(held_out(x[:, [*chosen, c]], y, folds), c) for c in rest]
+        gains = [(held_out(x[:, [*chosen, c]], y, w, folds), c) for c in rest]
         better = sorted((g for g in gains if g[0] >= best + LEAST_GAIN), reverse=True)
-        kept = next((g for g in better if (_fit(x[:, [*chosen, g[1]]], y)[1:] > 0).all()), None)
+        kept = next((g for g in better if (_fit(x[:, [*chosen, g[1]]], y, w)[1:] > 0).all()), None)
         if kept is None:
             break
         best, column = kept
@@ -139,33 +142,48 @@ def _forward(x: Floats, y: Bools, folds: Ints, limit: int) -> list[tuple[int, fl
     return picked
 
 
-def held_out(x: Floats, y: Bools, folds: Ints) -> float:
+def held_out(x: Floats, y: Bools, w: Floats, folds: Ints) -> float:
     """Log-likelihood (nats) of y on held-out folds given x, over that of the base rate."""
     total = 0.0
     for fold in range(FOLDS):
         test = folds == fold
         if not test.any() or y[~test].all() or not y[~test].any():
             continue
-        beta = _fit(x[~test], y[~test])
-        rate = y[~test].mean()
-        total += _likelihood(beta[0] + x[test] @ beta[1:], y[test])
-        total -= float(np.where(y[test], np.log(rate), np.log1p(-rate)).sum())
+        beta = _fit(x[~test], y[~test], w[~test])
+        rate = (w * y)[~test].sum() / w[~test].sum()
+        total += _likelihood(beta[0] + x[test] @ beta[1:], y[test], w[test])
+        total -= _likelihood(np.full(int(test.sum()), np.log(rate / (1 - rate))), y[test], w[test])
     return total
 
 
-def _likelihood(logits: Floats, y: Bools) -> float:
-    return float((np.where(y, logits, 0.0) - np.logaddexp(0.0, logits)).sum())
+def told(scores: Floats, y: Bools, w: Floats) -> float:
+    """What scores tell of y, in nats: the log-likelihood of a logistic regression on them.
+
+    Over that of the base rate; 0 where y is no commoner among high scores.
+    """
+    if y.all() or not y.any():
+        return 0.0
+    x = (scores / (scores.std() + 1e-9))[:, None]
+    beta = _fit(x, y, w)
+    rate = (w * y).sum() / w.sum()
+    known = _likelihood(beta[0] + x[:, 0] * beta[1], y, w)
+    gain = known - _likelihood(np.full(len(y), np.log(rate / (1 - rate))), y, w)
+    return max(float(gain), 0.0) if beta[1] > 0 else 0.0
 
 
-def _fit(x: Floats, y: Bools) -> Floats:
+def _likelihood(logits: Floats, y: Bools, w: Floats) -> float:
+    return float((w * (np.where(y, logits, 0.0) - np.logaddexp(0.0, logits))).sum())
+
+
+def _fit(x: Floats, y: Bools, w: Floats) -> Floats:
     """Ridge logistic regression by Newton's method: [intercept, weights]; the intercept is free."""
     design = np.column_stack([np.ones(len(x)), x])
     penalty = np.diag([0.0] + [RIDGE] * x.shape[1])
     beta = np.zeros(design.shape[1])
     for _ in range(12):
         p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (y - p) - penalty @ beta
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
+        gradient = design.T @ (w * (y - p)) - penalty @ beta
+        hessian = (design * (w * p * (1 - p))[:, None]).T @ design + penalty
         step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
         beta = beta + step
         if np.abs(step).max() < 1e-6:
