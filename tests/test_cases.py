@@ -65,8 +65,13 @@ FAULTS: list[tuple[int, dict[str, object], str, str]] = [
     (1, {"on": "dozen"}, "$", "schema"),
     (1, {"expect": "maybe"}, "$.expect", "schema"),
     (1, {"colour": "red"}, "$.colour", "remove"),
-    (2, {"prompt": "ann has 0 GROSS of pens!"}, "$.prompt", "make the difference"),
-    (2, {"prompt": "A quite other text of nine words with nothing kept."}, "$.prompt", "at most 8"),
+    (2, {"prompt": "how many are 0 GROSS of pens!"}, "$.prompt", "make the difference"),
+    (
+        2,
+        {"prompt": "A quite other text of more than nine words with nothing kept."},
+        "$.prompt",
+        "at most 8",
+    ),
 ]
 
 
@@ -209,7 +214,7 @@ def test_cases_and_recordings_do_not_change_the_digest(folders: Folders) -> None
     """The library is the same whether or not somebody looked at what it does."""
     before = folders.load().digest
     folders.change(RECORDED_FILE, **_fires_on("fire-0"))
-    folders.write_lines(CASES_FILE, with_line(1, prompt="Ann has a gross of pens."))
+    folders.write_lines(CASES_FILE, with_line(1, prompt="How many are a gross of pens?"))
     assert folders.load().digest == before
 
 

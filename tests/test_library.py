@@ -69,10 +69,10 @@ CASES = [
     case
     for n in range(5)
     for case in (
-        {"id": f"fire-{n}", "prompt": f"Ann has {n} gross of pens.", "expect": "fire"},
+        {"id": f"fire-{n}", "prompt": f"How many are {n} gross of pens?", "expect": "fire"},
         {
             "id": f"quiet-{n}",
-            "prompt": f"Ann has {n} pens.",
+            "prompt": f"How many are {n} pens?",
             "expect": "quiet",
             "pair_of": f"fire-{n}",
         },

@@ -33,6 +33,11 @@ _EXPLAINED = re.compile(
 """What stands behind a unit word whose size the text gives itself: `a gross is 144`, `a choir of
 30`. Whatever a note said of it would be known, or at odds with the text."""
 
+_ASKS = re.compile(
+    r"(?i:\b(?:how|what|when|which)\b[^.?!]*\?|\b(?:find the|calculate|compute|determine)\b)|\bHow\b"
+)
+"""Something that can be answered. Where nothing is asked, no number depends on a unit word."""
+
 
 def unit_word(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """A unit word at the span, or the first one of the text: `word`, `value`, `statement`."""
@@ -89,7 +94,7 @@ def _first(
     Nothing is, if the text explains the word, or has no use for what it stands for. Longer forms
     are tried first.
     """
-    if not forms:
+    if not forms or not _ASKS.search(text):
         return None
     longest = sorted(forms, key=len, reverse=True)
     pattern = "|".join(re.escape(form) for form in longest)
