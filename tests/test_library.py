@@ -171,7 +171,7 @@ def test_own_tables_go_before_the_librarys(folders: Folders, tmp_path: Path) -> 
     folders.write("mine/units.json", own)
     library = folders.load(tmp_path / "mine")
     annotation = library.annotations[0]
-    assert library.fill(annotation, "two gross", None) is not None
+    assert library.fill(annotation, "How many are two gross?", None) is not None
     assert library.tables.units["gross"].value == 7
     assert set(library.tables.units) == {"gross", "fistful"}
     assert library.digest != folders.load().digest

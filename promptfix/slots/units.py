@@ -34,7 +34,8 @@ _EXPLAINED = re.compile(
 30`. Whatever a note said of it would be known, or at odds with the text."""
 
 _ASKS = re.compile(
-    r"(?i:\b(?:how|what|when|which)\b[^.?!]*\?|\b(?:find the|calculate|compute|determine)\b)|\bHow\b"
+    r"(?i:\b(?:how|what|when|which)\b[^.?!]*\?)|\bHow\b"
+    r"|(?i:\b(?:find the|calculate|compute|determine)\b)"
 )
 """Something that can be answered. Where nothing is asked, no number depends on a unit word."""
 
