@@ -55,7 +55,8 @@ class Selection(Format):
     """How a rule was found, on prompts that calibration did not see."""
 
     prompts: int = Field(ge=1)
-    """Those that the annotation could be made for."""
+    """Those that the annotation could be made for, variants among them, and that do not stay
+    wrong with it."""
     repaired: int = Field(ge=0)
     harmed: int = Field(ge=0)
     gain: Finite
@@ -70,9 +71,9 @@ class Null(Format):
 
     runs: int = Field(ge=1)
     found: int = Field(ge=0)
-    """Runs that came up with a detector."""
+    """Runs that came up with a rule."""
     matched: int = Field(ge=0)
-    """Runs whose detector did at least as well as the real one on the calibration half."""
+    """Runs whose rule tells at least as much of the half that it did not see."""
 
 
 class Injection(Format):
