@@ -19,7 +19,7 @@ Int8s = npt.NDArray[np.int8]
 
 LEAST = 1e-6
 """The lowest threshold: silence never fires."""
-PRICES = (1, 2, 4, 8, 16, 32, np.inf)
+PRICES = (1, 2, 4, 8, 16, 32, 1000)
 """Repairs that one harm is taken to cost, when thresholds are looked for together."""
 
 
