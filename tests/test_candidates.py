@@ -1,5 +1,7 @@
 """From outcomes to rules: what a rule learns from, and what it is held against."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,29 @@ def test_a_rule_about_a_word_goes_before_one_about_the_text(share, lexical):
     found = candidates(evidence, "math", 39, lambda _: None)
     assert [one.lexical for one in found.kept] == [lexical]
     assert found.kept[0].choice.columns[0] == (9 if lexical else 5)
+
+
+def test_variants_are_learnt_from_and_never_counted():
+    """Counts, thresholds and bounds are of originals; a problem and its variants stay together."""
+    rng, n = np.random.default_rng(4), 4000
+    right, told = rng.random(n) < 0.5, rng.random(n) < 0.5
+    x = np.where(rng.random((n, 40)) < 0.3, 1.0, 0).astype(np.float32)
+    x[:, 3] = told & ~right
+    items = [
+        replace(item, group=f"g{i // 4}", variant=i % 4 > 0) for i, item in enumerate(_items(n))
+    ]
+    answered = Answered(
+        plain=right,
+        fillable={"note": np.ones(n, dtype=bool)},
+        pointed={"note": np.zeros(n, dtype=bool)},
+        noted={"note": right | told},
+    )
+    evidence = Evidence(items, [NOTE], answered, x)
+    held = evidence.held("math")
+    assert len({items[i].group for i in np.flatnonzero(held)}) * 4 == held.sum()
+    (kept,) = candidates(evidence, "math", 39, lambda _: None).kept
+    original = np.arange(n) % 4 == 0
+    mended = told & ~right
+    assert kept.calibrated.prompts == (held & original).sum()
+    assert kept.calibrated.repaired == (held & original & mended).sum()
+    assert kept.selection.repaired == (~held & mended).sum()

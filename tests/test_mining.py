@@ -142,13 +142,15 @@ def test_the_null_is_matched_by_a_rule_that_knows_nothing_only():
 
 
 def test_a_note_that_always_helps_needs_a_rule_that_knows_where():
-    """Who fires everywhere repairs as much; the null asks what is known, and drops that."""
+    """Who fires everywhere repairs as much and tells nothing, and what is told is compared."""
     rng, x, _ = _noise(6, 600, 60)
     uplift = np.where(rng.random(600) < 0.9, 1, -1)
     x[:, 7] = np.where(uplift > 0, rng.random(600) < 0.9, rng.random(600) < 0.3)
     search, other = Search(_half(x[:300], uplift[:300])), _half(x[300:], uplift[300:])
-    null = search.null(other, search.best(), runs=39, seed=1)
-    assert null.matched == 0
+    real = search.best()
+    assert told(np.ones(300), other.repaired, other.weights) == 0
+    assert told(real.scores(other.x), other.repaired, other.weights) > 5
+    assert search.null(other, real, runs=39, seed=1).matched == 0
 
 
 def test_the_null_is_the_same_for_the_same_seed():

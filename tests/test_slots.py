@@ -49,6 +49,7 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ),
     ("unit-word", "He slept for a fortnight. How many days?", {"value": "14"}),
     ("unit-word", "Calculate half a dozen times 3.", {"word": "half dozen", "value": "6"}),
+    ("unit-word", "Convert 3 fathoms to feet.", {"word": "fathom", "value": "6"}),
     ("unit-word", "She bought half a dozen eggs and went home.", None),
     ("unit-word", 'Is "dozen" meant literally here? A dozen of us came.', None),
     ("unit-word", "He scored in five games this year.", None),

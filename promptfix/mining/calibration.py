@@ -121,6 +121,7 @@ def _within(repaired: int, harmed: int, prompts: int, budget: float) -> bool:
 
 
 def _fair(scores: Floats, uplift: Int8s) -> list[float]:
+    """Those of them at which a detector keeps `LEAST_RATIO` by itself."""
     found = [count(scores, uplift, at, len(scores)) for at in _useful(scores, uplift)]
     return [c.threshold for c in found if c.repaired >= LEAST_RATIO * c.harmed]
 

@@ -35,7 +35,7 @@ _EXPLAINED = re.compile(
 
 _ASKS = re.compile(
     r"(?i:\b(?:how|what|when|which)\b[^.?!]*\?)|\bHow\b"
-    r"|(?i:\b(?:find the|calculate|compute|determine)\b)"
+    r"|(?i:\b(?:find the|calculate|compute|convert|determine)\b)"
 )
 """Something that can be answered. Where nothing is asked, no number depends on a unit word."""
 
