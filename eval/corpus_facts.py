@@ -69,9 +69,9 @@ def overlaps(data: Path, known: set[tuple[str, ...]]) -> dict[str, dict[str, int
     return found
 
 
-def units_per_million(words: Counter[str]) -> dict[str, float]:
-    """How often each unit word of the glossary occurs, in any of its forms."""
-    units = json.loads((ROOT / "annotations/tables/units.json").read_text())
+def per_million(table: str, words: Counter[str]) -> dict[str, float]:
+    """How often each single word of one of the library's tables occurs, in any of its forms."""
+    units = json.loads((ROOT / f"annotations/tables/{table}.json").read_text())
     forms = {w: [w, *units[w].get("forms", [])] for w in sorted(units) if " " not in w}
     total = words.total()
     return {w: round(1e6 * sum(words[f] for f in fs) / total, 1) for w, fs in forms.items()}
@@ -87,7 +87,7 @@ def main() -> None:
     counts = count(itertools.islice(stream, options.documents))
     senses = json.loads((ROOT / "annotations/tables/senses.json").read_text())
     unseen = sum(counts.words[word] == 0 for word in senses)
-    units = units_per_million(counts.words)
+    units = per_million("units", counts.words)
     result: dict[str, Any] = {
         "documents": options.documents,
         "words": counts.words.total(),
@@ -96,6 +96,8 @@ def main() -> None:
         "share": leaks.SHARE,
         "overlap": overlaps(data, counts.known),
         "unit_words_per_million": units,
+        "multiples_per_million": per_million("multiples", counts.words),
+        "parts_per_million": per_million("parts", counts.words),
         "senses": {"entries": len(senses), "never_in_sample": unseen},
         "command": f"python -m eval.corpus_facts --documents {options.documents}",
     }

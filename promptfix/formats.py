@@ -235,11 +235,11 @@ class Annotation(File):
 
 
 class Unit(Format):
-    """A word that stands for a number of smaller things."""
+    """A word that stands for a number: of smaller things, parts, times, or equal shares."""
 
     value: int | float = Field(gt=0)
     text: Line
-    """What the word says, as a statement: "a gross is 144"."""
+    """What the word says, as a statement: "a gross is 144"; of parts, these are the last word."""
     forms: tuple[Line, ...] = Field(default=(), strict=False)
     """Spellings in texts beside the entry itself: "grosses", "half dozen"."""
     only_pointed_at: bool = False
@@ -265,9 +265,19 @@ class Tables(Format):
     """The library's own words, by table; each is annotations/tables/<name>.json."""
 
     units: dict[str, Unit] = {}
+    parts: dict[str, Unit] = {}
+    multiples: dict[str, Unit] = {}
+    fractions: dict[str, Unit] = {}
     senses: dict[str, Sense] = {}
     changes: dict[str, Change] = {}
 
 
-TABLES: dict[str, type[Format]] = {"units": Unit, "senses": Sense, "changes": Change}
+TABLES: dict[str, type[Format]] = {
+    "units": Unit,
+    "parts": Unit,
+    "multiples": Unit,
+    "fractions": Unit,
+    "senses": Sense,
+    "changes": Change,
+}
 """Name of a table -> format of its entries."""

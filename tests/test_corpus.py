@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
-from promptfix.mini import heldout, leaks
+from promptfix.formats import Tables
+from promptfix.library import load as load_library
+from promptfix.mini import heldout, heldout_words, leaks
 from promptfix.mini.corpus import deciding, fitting, glossed, metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.formulas import formula
@@ -17,6 +19,7 @@ from promptfix.mini.corpus.planted import nouns, planted
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
 from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, retold
+from promptfix.slots import FILLERS
 from promptfix.tasks import correct
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -237,6 +240,34 @@ def test_held_out_items_are_right_in_form():
     rows = [*heldout.stories(30, 1), *heldout.unit_words(60, 1)]
     assert all(row["answer"].isdigit() and row["question"].strip() for row in rows)
     assert any("gross" in row["question"] for row in rows)
+
+
+@pytest.mark.parametrize("kind", heldout_words.KINDS)
+def test_held_out_words_can_be_noted(kind: str):
+    """Every problem on a word for a number is one that a note of its kind can be made for."""
+    library = load_library(ROOT / "detectors", ROOT / "annotations")
+    notes = [a for a in library.annotations if a.misunderstanding == kind]
+    rows = [r for r in heldout_words.word_problems(100, 1) if r["kind"] == kind]
+    assert len(rows) == 20
+    assert all(row["answer"].isdigit() for row in rows)
+    made = [[library.fill(note, row["question"], None) for note in notes] for row in rows]
+    assert all(any(slots) for slots in made)
+
+
+@pytest.mark.parametrize("number", range(1, 40))
+def test_roman_numerals_are_read_as_they_are_written(number: int):
+    """What the generator writes, the parser reads."""
+    text = f"Chapter {heldout_words.roman(number)} of 50. How many come after it?"
+    found = FILLERS["roman"].fill(text, None, Tables())
+    assert (found or {}).get("value") == (None if number in (1, 5, 10) else str(number))
+
+
+@pytest.mark.parametrize("number", range(2, 100))
+def test_numbers_in_words_are_read_as_they_are_written(number: int):
+    """What the generator spells, the parser reads."""
+    written = heldout_words.spelled(number)
+    found = FILLERS["number-word"].fill(f"She has {written} caps. How many?", None, Tables())
+    assert found == {"numbers": f"{written} is {number}", "sentence": f"She has {number} caps."}
 
 
 def test_spin_keeps_equal_choices_alike():

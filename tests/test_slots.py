@@ -22,7 +22,10 @@ SENSES = {
     "sharp": Sense(pos="adjective", sense="able to cut"),
 }
 TABLES = Tables.model_validate(
-    {name: json.loads((DATA / f"{name}.json").read_text("utf-8")) for name in ("units", "changes")}
+    {
+        name: json.loads((DATA / f"{name}.json").read_text("utf-8"))
+        for name in ("units", "parts", "multiples", "fractions", "changes")
+    }
 ).model_copy(update={"senses": SENSES})
 
 COOKIES = (
@@ -55,10 +58,37 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("unit-word", "He scored in five games this year.", None),
     ("unit-word", "A gross is 7 pens here. Has Ann 2 gross?", None),
     ("unit-word", "A quartet of 4 women meets a trio. How many?", {"word": "trio"}),
-    ("number-word", "She read forty-two pages.", {"numbers": "forty-two is 42"}),
-    ("number-word", "Two hundred and six bones.", {"numbers": "two hundred and six is 206"}),
-    ("number-word", "Tim has twice as many.", {"numbers": "twice is 2 times"}),
-    ("number-word", "She ate 3 and one more.", None),
+    ("number-word", "She read forty-two pages. How many?", {"numbers": "forty-two is 42"}),
+    (
+        "number-word",
+        "How many are two hundred and six bones?",
+        {"numbers": "two hundred and six is 206"},
+    ),
+    ("number-word", "She read forty-two pages.", None),
+    ("number-word", "She ate 3 and one more. How many?", None),
+    (
+        "number-word",
+        "He came late. She has forty-two pens and ten caps. How many?",
+        {"sentence": "She has 42 pens and 10 caps."},
+    ),
+    ("multiple", "Ann has 4, Tim thrice as many. How many?", {"statement": "thrice means 3 times"}),
+    ("multiple", "There were 9. It tripled. How many?", {"word": "triple", "value": "3"}),
+    ("multiple", "Ann has 4, Tim thrice as many.", None),
+    ("multiple", "Tim has thrice as many. How many?", None),
+    (
+        "fraction",
+        "One tenth of 50 lamps are lit. How many?",
+        {"word": "a tenth of", "statement": "for a tenth, divide by 10"},
+    ),
+    ("fraction", "Half the 8 pens are red. How many?", {"value": "2"}),
+    ("fraction", "He came 3 days later, as a third. How many?", None),
+    ("part", "How many legs do 4 spiders have?", {"statement": "a spider has 8 legs"}),
+    ("part", "How many flies do 4 spiders eat?", None),
+    ("part", "A spider has 8 legs. How many legs do 3 spiders have?", None),
+    ("roman", "He is at chapter XIV of 20. How many are left?", {"numeral": "XIV", "value": "14"}),
+    ("roman", "What happened in World War II?", None),
+    ("roman", "He is at chapter XIV of 20.", None),
+    ("roman", "I take size XL, and he is no. V of 9. How many?", None),
     ("asked", COOKIES, {"noun": "salty cookies", "numbers": "26, 9"}),
     (
         "asked",
@@ -211,6 +241,25 @@ def test_a_filler_fills_its_slots(name: str, text: str, expected: dict[str, str]
         assert filled is not None
         assert expected.items() <= filled.items()
         assert set(filled) == FILLERS[name].slots
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("fraction", "A tenth of 50 pens are red. How many?", "tenth"),
+        ("unit-word", "Half a dozen pens and 3 caps. How many?", "dozen"),
+        ("part", "How many players have 3 soccer teams?", "soccer"),
+        ("number-word", "Ten of two hundred and six. How many?", "hundred"),
+        ("roman", "Chapter IX of 12. How many are left?", "IX"),
+        ("multiple", "It tripled.", None),
+    ],
+)
+def test_a_note_is_about_one_word(name: str, text: str, word: str | None) -> None:
+    """Of several words it is the longest: detectors look at single words."""
+    about = FILLERS[name].about
+    assert about is not None
+    found = about(text, TABLES)
+    assert (found.of(text) if found else None) == word
 
 
 def test_a_finding_about_a_word_is_answered_about_that_word() -> None:

@@ -10,7 +10,15 @@ from typing import NamedTuple, TypeAlias
 
 from promptfix.formats import Tables
 from promptfix.records import Span
-from promptfix.slots import changes, questions, relations, senses, steps, units
+from promptfix.slots import (
+    changes,
+    numerals,
+    questions,
+    relations,
+    senses,
+    steps,
+    units,
+)
 
 Slots: TypeAlias = dict[str, str]
 """Name of a slot -> what goes in."""
@@ -32,9 +40,17 @@ def _filler(
     return Filler(fill, frozenset(slots.split()), about)
 
 
+def _stated(words: units.Stated) -> Filler:
+    return _filler(words.fill, "word value statement", words.about)
+
+
 FILLERS: Mapping[str, Filler] = {
-    "unit-word": _filler(units.unit_word, "word value statement", units.about),
-    "number-word": _filler(units.number_word, "numbers"),
+    "unit-word": _stated(units.UNITS),
+    "part": _stated(units.PARTS),
+    "multiple": _stated(units.MULTIPLES),
+    "fraction": _stated(units.FRACTIONS),
+    "number-word": _filler(numerals.number_word, "numbers sentence", numerals.about_number_word),
+    "roman": _filler(numerals.roman, "numeral value", numerals.about_roman),
     "asked": _filler(questions.asked, "noun numbers pair"),
     "unasked": _filler(questions.unasked, "others noun"),
     "difference": _filler(questions.difference, "first second"),

@@ -1,6 +1,7 @@
 """Verbs that make a number larger or smaller."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptfix.formats import Tables
@@ -45,7 +46,7 @@ def last_change(text: str, tables: Tables) -> Changed | None:
     return None
 
 
-def _phrases(every: list[Piece], at: int) -> list[str]:
+def _phrases(every: Sequence[Piece], at: int) -> list[str]:
     """A word with its particle, which may stand behind its object, and the word alone."""
     piece = every[at]
     if piece.kind != "word" or piece.low == "left":  # "had 5 left" is no change
@@ -59,7 +60,7 @@ def _bases(verb: str) -> list[str]:
     return [f"{form} {particle}".strip() for form in bases(head)]
 
 
-def _object(text: str, verb: Piece, numbers: list[Quantity]) -> Quantity | None:
+def _object(text: str, verb: Piece, numbers: Sequence[Quantity]) -> Quantity | None:
     sentence = sentence_at(text, verb.start)
     behind = [q for q in numbers if verb.end <= q.start < sentence.end]
     clean = [q for q in behind if not re.search(r"[,;]", text[verb.end : q.start])]

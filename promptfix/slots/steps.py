@@ -5,12 +5,14 @@ import re
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import singular
+from promptfix.slots.numerals import about_roman
 from promptfix.slots.units import tells_smaller
 from promptfix.slots.words import Quantity, listed, quantities, question, value
 
 _HIDDEN = re.compile(
-    r"(?i)\b(?:half|halves|twice|thrice|double[ds]?|triple[ds]?|quadruple|times|third|quarter|"
-    r"fourth|fifth|percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
+    r"(?i)\b(?:half|halves|twice|thrice|double[ds]?|triple[ds]?|treble[ds]?|quadruple[ds]?|"
+    r"\w+fold|times|third|quarter|fourth|fifth|(?:six|seven|eigh|nin|ten|twelf)th (?:of|as)|"
+    r"percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, or a second step."""
 _RELATED = re.compile(
@@ -22,9 +24,11 @@ _RELATED = re.compile(
 def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """The numbers of a problem that gives just two, in plain sight: `pair`, the larger first.
 
-    Nothing where one is spelled out, counts in a unit word, or is a relation of two others.
+    Nothing where one is spelled out or Roman, counts in a unit word, or is a relation of two.
     """
     del span
+    if about_roman(text, tables):
+        return None
     asking, given = question(text), quantities(text)
     if asking is None or len(given) != 2 or _HIDDEN.search(text):
         return None

@@ -6,7 +6,7 @@ All offsets are characters of the text as given; nothing is normalised before it
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from promptfix.records import Span
 from promptfix.slots.lemmas import plural, singular
@@ -14,6 +14,10 @@ from promptfix.slots.lemmas import plural, singular
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 DIGITS = re.compile(r"(?:\$ ?)?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?")
 _TOKEN = re.compile(rf"(?P<number>{DIGITS.pattern})|(?P<word>{WORD.pattern})|(?P<mark>[^\s\w])")
+_ASKS = re.compile(
+    r"(?i:\b(?:how|what|when|which)\b[^.?!]*\?)|\bHow\b"
+    r"|(?i:\b(?:find the|calculate|compute|convert|determine)\b)"
+)
 _RATIO = re.compile(r"\s*(?:%|percent\b|times\b)", re.IGNORECASE)
 _SENTENCE = re.compile(r".+?(?:[.!?](?=\s|[\"'\u201d\u2019]|$)|[\r\n]+|$)", re.DOTALL)
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|vs)\.$")
@@ -80,15 +84,21 @@ class Quantity:
         return noun_key(self.noun)
 
 
-def pieces(text: str) -> list[Piece]:
+# One parser asks for the same cuts many times over, and the next one for them again.
+_remembered = lru_cache(maxsize=64)
+
+
+@_remembered
+def pieces(text: str) -> tuple[Piece, ...]:
     """Cut a text into words, numbers and marks."""
-    return [
+    return tuple(
         Piece(str(found.lastgroup), found.group(), found.start(), found.end())
         for found in _TOKEN.finditer(text)
-    ]
+    )
 
 
-def sentences(text: str) -> list[Span]:
+@_remembered
+def sentences(text: str) -> tuple[Span, ...]:
     """Cut a text into sentences, without the white space around them."""
     spans: list[Span] = []
     start = 0
@@ -100,7 +110,12 @@ def sentences(text: str) -> list[Span]:
             left = start + len(cut) - len(cut.lstrip())
             spans.append(Span(start=left, end=start + len(cut.rstrip())))
         start = found.end()
-    return spans
+    return tuple(spans)
+
+
+def asks(text: str) -> bool:
+    """Whether a text asks for anything; if not, nothing depends on what its words stand for."""
+    return bool(_ASKS.search(text))
 
 
 def question(text: str) -> Span | None:
@@ -142,7 +157,8 @@ def spelled_runs(text: str) -> Iterator[tuple[Span, int]]:
             run = []
 
 
-def quantities(text: str) -> list[Quantity]:
+@_remembered
+def quantities(text: str) -> tuple[Quantity, ...]:
     """The numbers of a text with what they count, in order.
 
     `one` alone is no number here, and neither are percentages and "3 times".
@@ -156,7 +172,7 @@ def quantities(text: str) -> list[Quantity]:
         noun = "dollars" if number.startswith("$") else counted(after(every, span.end))
         if not _RATIO.match(text, span.end):
             found.append(Quantity(number, span.start, span.end, noun))
-    return found
+    return tuple(found)
 
 
 def value(quantity: Quantity) -> float:
@@ -173,6 +189,17 @@ def listed(some: Sequence[Quantity]) -> str:
     """Numbers as a text writes them, the largest first: as a difference or a share needs them."""
     ranked = sorted(some, key=value, reverse=True)
     return " and ".join(quantity.number for quantity in ranked)
+
+
+def meets(found: Span, span: Span | None) -> bool:
+    """Whether two spans share a character; every span meets None."""
+    return span is None or (found.start < span.end and span.start < found.end)
+
+
+def longest_word(text: str, span: Span) -> Span:
+    """The longest word of a span: detectors look at single words, and short ones tell little."""
+    words = [Span(start=m.start(), end=m.end()) for m in WORD.finditer(text, span.start, span.end)]
+    return max(words, key=lambda word: word.end - word.start, default=span)
 
 
 def after(every: Sequence[Piece], at: int) -> list[Piece]:
