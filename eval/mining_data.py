@@ -1,9 +1,9 @@
 """Gather the items that detectors are mined from: `python -m eval.mining_data --out runs/items`.
 
 Maths: SVAMP's training folds, MAWPS train and valid, each problem also with other numbers
-(variants.py), the half of GSM8K train that mini never saw (few steps), held-out stories and unit
-words of the generator. Metaphor: VUA-20 train and moh-rest, without any lemma of MOH-X. Test sets
-are not touched.
+(variants.py), the half of GSM8K train that mini never saw (few steps), held-out stories, unit
+words and other words for numbers of the generator. Metaphor: VUA-20 train and moh-rest as they
+are, without any lemma of MOH-X. Test sets are not touched.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from eval.variants import variants
 from promptfix.formats import Sense
 from promptfix.mini.corpus.worked import for_training
 from promptfix.mini.heldout import stories, unit_words
+from promptfix.mini.heldout_words import word_problems
 from promptfix.slots.lemmas import base
 
 LONGEST = 30
@@ -43,7 +44,8 @@ def few_steps(row: dict[str, Any]) -> bool:
 def metaphor_rows(data: Path, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """VUA-20 train and moh-rest without the lemmas of MOH-X.
 
-    Of the first, a fixed sample of at most `count`, half of it metaphorical.
+    Of the first, a fixed sample of at most `count`, with as many metaphors as texts have: what a
+    note turns wrong and right depends on how often the model's verdict is right.
     """
     entries = json.loads((ROOT / "annotations/tables/senses.json").read_text())
     table = {word: Sense.model_validate(entry) for word, entry in entries.items()}
@@ -56,8 +58,7 @@ def metaphor_rows(data: Path, count: int) -> tuple[list[dict[str, Any]], list[di
         if lemma in table and lemma not in barred and 4 <= len(row["sentence"].split()) <= LONGEST:
             vua.append(row | {"lemma": lemma})
     Random(0).shuffle(vua)
-    halves = [[r for r in vua if r["label"] == label][: count // 2] for label in (0, 1)]
-    return [*halves[0], *halves[1]], rest
+    return vua[:count], rest
 
 
 def main() -> None:
@@ -67,7 +68,8 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=2000, help="held-out stories")
     parser.add_argument("--unit-words", type=int, default=300, help="problems in unit words")
     parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
-    parser.add_argument("--vua", type=int, default=9000)
+    parser.add_argument("--words", type=int, default=3000, help="problems in words for numbers")
+    parser.add_argument("--vua", type=int, default=15000)
     options = parser.parse_args()
     data = data_folder()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -79,6 +81,7 @@ def main() -> None:
         "gsm8k-mining": [r for r in rows(data / "math/gsm8k-train.jsonl") if few_steps(r)],
         "stories": list(stories(options.generated, 1)),
         "unit-words": list(unit_words(options.unit_words, 1)),
+        "number-words": list(word_problems(options.words, 1)),
         "vua20-mining": vua,
         "moh-rest": rest,
     }
