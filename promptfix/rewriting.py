@@ -71,14 +71,17 @@ def answerable(
     """The findings whose note can be made from the prompt, or that have no note at all.
 
     A detector was measured where its note can be made, and speaks of no other prompt: what its
-    features do on the others is not known, and nobody could act on it.
+    features do on the others is not known, and nobody could act on it. Of findings of one detector
+    that one note answers ("a tenth of", on both its words) the first stays.
     """
-    return tuple(
-        finding
-        for finding in findings
-        if library.annotation_for(finding.misunderstanding, lens) is None
-        or _candidate(prompt.text, finding, library, lens)
-    )
+    told: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        candidate = _candidate(prompt.text, finding, library, lens)
+        if candidate:
+            told.setdefault((finding.detector, candidate.text), finding)
+        elif library.annotation_for(finding.misunderstanding, lens) is None:
+            told.setdefault((finding.detector, str(finding.span)), finding)
+    return tuple(told.values())
 
 
 def apply(prompt: Prompt, edits: Iterable[Edit]) -> Repair | None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from promptfix.formats import Annotation, Tables, Unit
 from promptfix.library import Library
 from promptfix.measures import Outcomes, Source, Uplift
-from promptfix.records import Check, Finding, Prompt, Verification
-from promptfix.rewriting import CLOSE, OPEN, note, remove, rewrite, settle
+from promptfix.records import Check, Finding, Prompt, Span, Verification
+from promptfix.rewriting import CLOSE, OPEN, answerable, note, remove, rewrite, settle
 from promptfix.testing import LENS, PROVENANCE, finding
 
 KINDS = {"unit": "{statement}", "digits": "{numbers}", "group": "{groups} times {size}"}
@@ -171,3 +171,16 @@ def test_what_becomes_of_uncleared_findings() -> None:
     dropped = settle(repair, seen, "drop")
     assert dropped is not None
     assert [edit.finding.detector for edit in dropped.edits] == names[1:]
+
+
+def test_findings_of_one_detector_that_one_note_answers_are_one() -> None:
+    """Of two words of one expression the first is told; another detector's is told as well."""
+    text = "Ann has two hundred and six beads. How many?"
+    two, six = (Span(start=text.index(w), end=text.index(w) + 3) for w in ("two", "six"))
+    beads = Span(start=text.index("beads"), end=text.index("beads") + 5)
+    found = [finding("digits", span=span) for span in (two, six, beads)]
+    other = finding("digits", name="other", span=six)
+    kept = answerable(Prompt(text=text), [*found, other], library(), lens=LENS)
+    assert kept == (found[0], other)
+    unknown = [finding("unheard-of", span=span) for span in (two, six)]
+    assert answerable(Prompt(text=text), unknown, library(), lens=LENS) == tuple(unknown)

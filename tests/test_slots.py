@@ -135,6 +135,7 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("change", "She gave 5 apples away. How many are left?", {"effect": "smaller", "number": "5"}),
     ("change", "He found 3 coins. How many has he now?", {"verb": "found", "effect": "larger"}),
     ("change", "There are 3 coins.", None),
+    ("change", "She gave 5 apples away and went home.", None),
     (
         "comparison",
         "Tom has 5 more marbles than Ann. Ann has 12.",

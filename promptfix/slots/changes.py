@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import bases
-from promptfix.slots.words import Piece, Quantity, pieces, quantities, question, sentence_at
+from promptfix.slots.words import (
+    Piece,
+    Quantity,
+    asks,
+    pieces,
+    quantities,
+    question,
+    sentence_at,
+)
 
 _PAID = ("buy", "bought", "order")
 """What these gain is not the money behind them."""
@@ -24,9 +32,14 @@ class Changed:
 
 
 def change(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The last change before the question: `verb`, `number`, `effect` (larger or smaller)."""
+    """The last change before the question: `verb`, `number`, `effect` (larger or smaller).
+
+    None where nothing is asked: a story is no problem.
+    """
     del span
     asking = question(text)
+    if asking is None and not asks(text):
+        return None
     told = text[: asking.start] if asking else text
     last = last_change(told, tables)
     if last is None:
