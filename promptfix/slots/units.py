@@ -77,8 +77,10 @@ class Stated:
         if not asks(text) or (self.of_number and not quantities(text)):
             return None
         every = list(self._found(text, self.table(tables), pointed_at=pointed_at))
+        if not every:
+            return None
         known = {name for name, _, at in every if self._is_explained(text, at)}
-        spoken = {singular(word) for word in re.findall(r"[a-z]+", text.lower())} if every else ""
+        spoken = {singular(word) for word in re.findall(r"[a-z]+", text.lower())}
         told = (hit for hit in every if hit[0] not in known and self.matters(hit[1], spoken))
         return next((hit for hit in told if meets(hit[2], span)), None)
 
