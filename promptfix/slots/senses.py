@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import base
-from promptfix.slots.words import AUXILIARY, STOP, Piece, pieces
+from promptfix.slots.words import AUXILIARY, STOP, Piece, meets, pieces
 
 _QUOTE = r"[\"'\u201c\u201d\u2018\u2019`*_]{1,2}"
 _NAMED = (
@@ -70,7 +70,7 @@ def find_marked(text: str, span: Span | None = None) -> Marked | None:
     None if a span is given and is another word.
     """
     marked = _marked(text)
-    if marked and span and not (marked.use.start < span.end and span.start < marked.use.end):
+    if marked and not meets(marked.use, span):
         return None
     return marked
 

@@ -1,7 +1,7 @@
 """Words that stand for numbers, by the library's tables: each fills slots with what a word says.
 
 Four tables have one form: unit words ("a gross is 144 things"), parts that everybody is taken to
-know of ("a spider has 8 legs"), multiples ("thrice means 3 times"), fractions ("for a tenth of,
+know of ("a spider has 8 legs"), multiples ("thrice means 3 times"), fractions ("for a tenth,
 divide by 10").
 """
 
