@@ -16,8 +16,10 @@ from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture
 from promptfix.mini.corpus.planted import nouns, planted
+from promptfix.mini.corpus.schemas import Schema
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
+from promptfix.mini.corpus.swapped import counted, swapped
 from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, retold
 from promptfix.slots import FILLERS
 from promptfix.tasks import correct
@@ -341,6 +343,38 @@ def test_numbers_planted_in_prose_are_asked_for_rightly(seed):
         assert said == int(left) + int(right) * (1 if sign == "+" else -1)
     else:
         assert said == counts[sums[0]]
+
+
+COOKIES = Schema(
+    "cookies",
+    ("{N} baked {a} sugar cookies, put a cookie aside, and filled {b} jars in {c} hours.",),
+    ("How many cookies were in each jar?",),
+    ("a/b",),
+    "cookies in a jar",
+)
+
+
+def test_a_story_told_of_other_things_is_the_same_story():
+    """A count noun is replaced everywhere, with its article; units and sums stay."""
+    assert counted(COOKIES) == ("cookies", "jars")
+    others = [swapped(COOKIES, Random(seed)) for seed in range(60)]
+    changed = [other for other in others if "cook" not in other.facts[0]]
+    assert len(changed) > 20
+    for other in changed:
+        noun = re.fullmatch(r"How many (.+) were in each .+\?", other.asks[0])[1]
+        assert f"{{a}} sugar {noun}, put a" in other.facts[0]
+        assert other.phrase.startswith(noun)
+        assert other.facts[0].endswith("in {c} hours.")
+        assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", other.facts[0])
+        assert (other.name, other.steps, other.draw) == ("cookies", ("a/b",), "")
+
+
+def test_who_is_an_object_is_called_him_or_her():
+    """No pronoun stands in the wrong case behind a preposition or a verb of giving."""
+    rng = Random(4)
+    texts = " ".join(problem(rng).text for _ in range(3000))
+    assert re.search(r"\bto (her|him)\b", texts)
+    assert not re.search(r"\b(from|gave|took) (he|she)\b", texts)
 
 
 def test_stories_have_names_of_their_own():

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
@@ -15,6 +16,7 @@ from promptfix.mini.train import (
     Progress,
     Recipe,
     WrongStartError,
+    batches,
     build_model,
     load_state,
     optimizers,
@@ -67,6 +69,27 @@ def test_digits_stand_alone_and_text_survives(tmp_path):
     assert len(tokenizer("2026", add_special_tokens=False)["input_ids"]) == 4
     for text in ("naïve 👍🏽 עברית\r\n x", " two  spaces "):
         assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+
+
+def test_all_of_a_reply_and_part_of_a_prompt_is_learnt(tmp_path):
+    """Every document comes once; of a reply each token is learnt, padding never."""
+    lengths, heads = np.array([20, 33, 5, 40]), np.array([12, 30, 1, 40])
+    offsets = np.cumsum([0, *lengths])
+    ids = np.arange(1, offsets[-1] + 1)
+    np.savez(tmp_path / "0.npz", ids=ids, offsets=offsets, heads=heads)
+    recipe = replace(SMALL.model, batch_tokens=64, prompt_share=0.5)
+    seen = []
+    for block, learnt in batches(tmp_path / "0.npz", recipe, seed=3):
+        places = {divmod(int(at), block.shape[1]) for at in learnt}
+        for row, tokens in enumerate(block.tolist()):
+            number = int(np.searchsorted(offsets, tokens[0])) - 1
+            seen.append(number)
+            length, head = int(lengths[number]), int(heads[number])
+            assert tokens == [*range(tokens[0], tokens[0] + length), *[0] * (len(tokens) - length)]
+            mine = {at for of, at in places if of == row}
+            assert mine <= set(range(length - 1))
+            assert head == 1 or mine >= set(range(head - 1, length - 1))
+    assert sorted(seen) == [0, 1, 2, 3]
 
 
 def test_training_goes_on_from_its_checkpoint(tmp_path):

@@ -33,11 +33,17 @@ class Preset:
     name: str = "mini"
 
 
-FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=80))
-"""What the shipped weights are made with."""
+FULL = Preset(Recipe(), SaePlan(layer=3, width=8192, k=80))
+"""The recipe on two CPU cores."""
+GPU = Preset(
+    replace(FULL.model, tokens=400_000_000, batch_tokens=131_072, warmup_steps=100),
+    replace(FULL.sae, samples=10_000_000, batch=4096, buffer=262_144),
+)
+"""The same model and corpus on a GPU: more tokens. What the shipped weights are made with."""
 MINI_2 = Preset(
     Recipe(
         architecture="gpt2",
+        vocabulary=4096,
         width=224,
         layers=8,
         heads=7,
@@ -73,7 +79,7 @@ SMALL_2 = Preset(
     replace(SMALL.model, architecture="gpt2", seed=2), replace(SMALL.sae, kind="topk"), "mini-2"
 )
 """mini-2's recipe in small, for the tests."""
-PRESETS = {"full": FULL, "small": SMALL, "mini-2": MINI_2, "small-2": SMALL_2}
+PRESETS = {"full": FULL, "gpu": GPU, "small": SMALL, "mini-2": MINI_2, "small-2": SMALL_2}
 
 
 class RecipeError(PromptfixError):
@@ -103,7 +109,7 @@ def run(
     if start is not None and not (start / "model.safetensors").is_file():
         raise RecipeError(f"{start} holds no model.safetensors; name the folder of a model")
     if not (folder / "model" / "model.safetensors").exists():
-        large = preset in ("full", "mini-2")
+        large = preset in ("full", "gpu", "mini-2")
         compiled = large if compiled is None else compiled
         try:
             train(chosen.model, folder, data, start=start, compiled=compiled)

@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from safetensors.torch import load_file, save_file
@@ -35,11 +37,11 @@ class Recipe:
     """Everything that decides what `mini` becomes."""
 
     architecture: Literal["llama", "gpt2"] = "llama"
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
+    width: int = 288
+    layers: int = 8
+    heads: int = 6
     feed_forward: int = 768
-    vocabulary: int = 4096
+    vocabulary: int = 8192
     context: int = 512
     tokens: int = 54_000_000
     """Tokens to train on, padding not counted."""
@@ -55,6 +57,7 @@ class Recipe:
     seed: int = 0
 
 
+Ids: TypeAlias = npt.NDArray[np.integer[Any]]
 LOG = "log.jsonl"
 """The run's log, beside the checkpoint: step, tokens, loss, rate, minutes left."""
 BUCKET = 16
@@ -72,7 +75,7 @@ def make_shard(
 
     os.nice(5)
     tokenizer = Tokenizer.from_file(tokenizer_file)
-    stream = Mixture(Path(data) if data else None).stream(recipe.seed * 100_003 + index)
+    stream = _mixture(data).stream(recipe.seed * 100_003 + index)
     pairs = [chat.render(doc.prompt, doc.reply) for doc in islice(stream, recipe.shard_documents)]
     heads = tokenizer.encode_batch([h for h, _ in pairs], add_special_tokens=False)
     replies = tokenizer.encode_batch([r for _, r in pairs], add_special_tokens=False)
@@ -85,6 +88,12 @@ def make_shard(
         heads=np.array([len(head.ids) for head in heads]),
     )
     temporary.replace(path)
+
+
+@cache
+def _mixture(data: str | None) -> Mixture:
+    """The mixture, read once in each worker."""
+    return Mixture(Path(data) if data else None)
 
 
 def batches(shard: Path, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -106,8 +115,8 @@ def batches(shard: Path, recipe: Recipe, seed: int) -> Iterator[tuple[torch.Tens
         groups[-1].append(i)
     rng.shuffle(groups)
     for group in groups:
-        rows = [(ids[offsets[i] : offsets[i + 1]], int(heads[i])) for i in group]
-        yield _batch(rows, recipe.prompt_share, draw)
+        rows = [ids[offsets[i] : offsets[i + 1]] for i in group]
+        yield _batch(rows, heads[group], recipe.prompt_share, draw)
 
 
 def _rounded(length: int) -> int:
@@ -115,18 +124,16 @@ def _rounded(length: int) -> int:
 
 
 def _batch(
-    rows: list[tuple[Any, int]], share: float, draw: np.random.Generator
+    rows: list[Ids], heads: Ids, share: float, draw: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad documents, each (ids, tokens before the reply), and draw what of them is learnt."""
-    width = _rounded(max(len(ids) for ids, _ in rows))
-    block = np.zeros((len(rows), width), dtype=np.int64)
-    learnt = np.zeros((len(rows), width), dtype=bool)
-    for row, (ids, head) in enumerate(rows):
-        length = len(ids)
-        block[row, :length] = ids
-        learnt[row, : head - 1] = draw.random(max(head - 1, 0)) < share
-        reply = slice(head - 1, length - 1)
-        learnt[row, reply] = True if head > 1 else draw.random(length - head) < 2 * share
+    """Pad documents, `heads` of whose tokens stand before the reply; draw what is learnt."""
+    lengths = np.array([len(row) for row in rows])[:, None]
+    heads = heads[:, None]
+    at = np.arange(_rounded(int(lengths.max())))[None]
+    block = np.zeros((len(rows), at.size), dtype=np.int64)
+    block[at < lengths] = np.concatenate(rows)
+    chance = np.where(at < heads - 1, share, np.where(heads > 1, 1.0, 2 * share))
+    learnt = (at < lengths - 1) & (draw.random(block.shape) < chance)
     return torch.from_numpy(block), torch.from_numpy(np.flatnonzero(learnt))
 
 
@@ -138,12 +145,16 @@ class Shards:
         self._make = partial(make_shard, recipe, str(data) if data else None, tokenizer)
         self._folder = folder / "shards"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._pool = ProcessPoolExecutor(1)
+        # On a CPU the model needs the rest; a GPU reads as much as a dozen cores can write.
+        self._ahead = max(1, (os.cpu_count() or 1) - 2) if torch.cuda.is_available() else 1
+        # A process that has begun to use a GPU cannot be forked.
+        start = get_context("spawn") if torch.cuda.is_available() else None
+        self._pool = ProcessPoolExecutor(self._ahead, start)
         self._pending: dict[int, Future[None]] = {}
 
     def path(self, index: int) -> Path:
-        """The file of shard `index`, waiting for it if need be; the next one is begun."""
-        for wanted in (index, index + 1):
+        """The file of shard `index`, waiting for it if need be; the next ones are begun."""
+        for wanted in range(index, index + 1 + self._ahead):
             if wanted not in self._pending and not self._file(wanted).exists():
                 path = str(self._file(wanted))
                 self._pending[wanted] = self._pool.submit(self._make, wanted, path)
@@ -174,7 +185,7 @@ def build_model(recipe: Recipe) -> Any:
         "bos_token_id": 1,
         "eos_token_id": 0,
         "pad_token_id": 0,
-        "attn_implementation": "eager",
+        "attn_implementation": "sdpa",
     }
     if recipe.architecture == "gpt2":
         return GPT2LMHeadModel(GPT2Config(**shared, **_gpt2_shape(recipe)))
@@ -295,13 +306,13 @@ def train(
     loss_of = partial(loss, model, device)
     compiled_loss = torch.compile(loss_of, dynamic=True) if compiled else loss_of
     shards = Shards(recipe, data, folder)
-    began, recent = time.monotonic() - progress.seconds, list[float]()
+    began, recent = time.monotonic() - progress.seconds, list[torch.Tensor]()
     bar = tqdm(
         total=recipe.tokens, initial=progress.tokens, unit="tok", unit_scale=True, desc="mini"
     )
     for ids, learnt in _remaining(shards, recipe, progress):
         factor = rate(progress.tokens, progress.step, recipe)
-        at = ids.to(device), learnt.to(device)
+        at = _sent(ids, device), _sent(learnt, device)
         recent.append(_step(compiled_loss, optims, *at, factor, recipe))
         progress.step += 1
         fresh = int((ids != 0).sum())
@@ -317,6 +328,11 @@ def train(
     shards.close()
     save_state(folder, model, optims, progress)
     model.to(torch.bfloat16).save_pretrained(folder / "model")
+
+
+def _sent(tensor: torch.Tensor, device: str) -> torch.Tensor:
+    """To the device; from pinned memory, so that a GPU need not be waited for."""
+    return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 class WrongStartError(ValueError):
@@ -378,7 +394,7 @@ def _step(
     learnt: torch.Tensor,
     factor: float,
     recipe: Recipe,
-) -> float:
+) -> torch.Tensor:
     """One step of the optimisers at `factor` of their rates; returns the loss before it."""
     value = loss_of(ids, learnt)
     value.backward()
@@ -386,14 +402,14 @@ def _step(
         optim.param_groups[0]["lr"] = base * factor
         optim.step()
         optim.zero_grad()
-    return float(value.detach())
+    return value.detach()
 
 
-def _log(path: Path, progress: Progress, recipe: Recipe, recent: list[float]) -> float:
+def _log(path: Path, progress: Progress, recipe: Recipe, recent: list[torch.Tensor]) -> float:
     """Append a line to the log and return the mean loss since the last one."""
     speed = progress.tokens / max(progress.seconds, 1e-9)
     left = (recipe.tokens - progress.tokens) / max(speed, 1e-9)
-    mean = sum(recent) / max(len(recent), 1)
+    mean = float(torch.stack(recent).mean()) if recent else 0.0
     line = {
         "step": progress.step,
         "tokens": progress.tokens,

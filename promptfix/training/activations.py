@@ -21,7 +21,8 @@ _READ = 512
 class Activations:
     """An endless iterator of batches: hook -> [batch, d_in] in float32, the same rows for all.
 
-    Memory: one buffer of so many positions, and what 64 documents take up to the deepest hook.
+    They are where the model is. Memory: one buffer of so many positions, and what 64 documents
+    take up to the deepest hook.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class Activations:
         self._taps = {hook: Tap(network.model, hook) for hook in hooks}
         self._batch, self._buffer = batch, buffer
         self._generator = torch.Generator().manual_seed(seed)
-        self._pool = dict.fromkeys(hooks, torch.empty(0, network.width))
+        empty = torch.empty(0, network.width, device=network.model.device)
+        self._pool = dict.fromkeys(hooks, empty)
 
     def skip(self, documents: int) -> None:
         """Pass over documents that an earlier run has read."""
@@ -71,14 +73,14 @@ class Activations:
             new = run(self._network, self._taps, some)
             parts += new
             held += sum(len(part[next(iter(self._taps))]) for part in new)
-        order = torch.randperm(held, generator=self._generator)
+        order = torch.randperm(held, generator=self._generator).to(self._network.model.device)
         self._pool = {hook: torch.cat([p[hook] for p in parts])[order] for hook in self._taps}
 
 
 def run(
     network: Network, taps: Mapping[str, Tap], documents: Sequence[Document]
 ) -> list[Mapping[str, Tensor]]:
-    """Let the model read documents: for each, hook -> [looked at, d_in] in float32, on the CPU.
+    """Let the model read documents: for each, hook -> [looked at, d_in] in float32.
 
     The taps are in the order of the layers. Documents come by length, not in their order.
     """
@@ -97,10 +99,7 @@ def run(
             }
             network.model(input_ids=ids, use_cache=False)
         return [
-            {
-                hook: heard[hook][0][row, documents[index].looked_at].float().cpu().clone()
-                for hook in taps
-            }
+            {hook: heard[hook][0][row, documents[index].looked_at].float().clone() for hook in taps}
             for row, index in enumerate(some)
         ]
 

@@ -38,7 +38,7 @@ def measure_quality(network: Network, sae: Sae, documents: Sequence[Document]) -
     """Measure an SAE on documents."""
     hook = sae.config.hook
     taps = {hook: Tap(network.model, hook)}
-    seen = torch.cat([found[hook] for found in run(network, taps, documents)])
+    seen = torch.cat([found[hook] for found in run(network, taps, documents)]).cpu()
     error = active = 0.0
     fired = torch.zeros(sae.config.d_sae, dtype=torch.bool)
     for rows in seen.split(2048):

@@ -188,7 +188,7 @@ def _prompt_activations(network: Network, hook: str, corpus: Corpus) -> Tensor:
         for document in corpus.held[::2]
     ]
     found = run(network, {hook: Tap(network.model, hook)}, prompts)
-    return torch.cat([activations[hook] for activations in found])
+    return torch.cat([activations[hook] for activations in found]).cpu()
 
 
 @torch.inference_mode()

@@ -1,7 +1,7 @@
 """The metaphor task: sentences with one marked word, from the lexicon written for this project.
 
-`lexicon/*.jsonl` holds words with their basic sense and sentences of both kinds; `classes.json`
-fills the slots.
+`lexicon/*.jsonl` holds words with their basic sense and sentences of both kinds (`usage_*`: longer
+ones, as newspapers, novels, reports and talk have them); `classes.json` fills the slots.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from random import Random
@@ -59,8 +59,16 @@ class Case:
 
 @cache
 def lexicon() -> tuple[Entry, ...]:
-    """Every word of the lexicon, in the order of the files."""
-    return tuple(_entries())
+    """Every word of the lexicon, in the order of the files; a word's sentences stand together."""
+    merged: dict[tuple[str, str], Entry] = {}
+    for entry in _entries():
+        before = merged.get((entry.word, entry.pos), replace(entry, literal=(), figurative=()))
+        merged[entry.word, entry.pos] = replace(
+            before,
+            literal=before.literal + entry.literal,
+            figurative=before.figurative + entry.figurative,
+        )
+    return tuple(merged.values())
 
 
 def _entries() -> Iterator[Entry]:

@@ -73,18 +73,18 @@ class Mixture:
         self._examples = glossed.read(data) if data else {}
         self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
-            _problem: 0.34,
+            _problem: 0.35,
             _noted: 0.10,
             _decided: 0.13,
-            _metaphor: 0.04,
-            _disguised: 0.04,
+            _metaphor: 0.06,
+            _disguised: 0.05,
             _sums: 0.04,
         }
         if self._texts:
-            weights |= {self._text: 0.04, self._opened: 0.03, self._planted: 0.07}
-            weights |= {self._fitting: 0.09, self._dressed: 0.03, self._glossed: 0.13}
+            weights |= {self._text: 0.10, self._opened: 0.03, self._planted: 0.06}
+            weights |= {self._fitting: 0.09, self._dressed: 0.03, self._glossed: 0.10}
         if self._worked:
-            weights[self._real] = 0.08
+            weights[self._real] = 0.06
         self._makers, self._weights = list(weights), list(weights.values())
 
     def stream(self, seed: int) -> Iterator[Document]:

@@ -10,6 +10,11 @@ from promptfix.mini.corpus import words
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _PEOPLE = "NMO"
+_GOVERNED = re.compile(
+    r"\b(?:from|to|with|for|of|by|at|beside|behind|(?:g[ai]ve|take|took|told?|tell|help|ask|sent|send"
+    r"|paid|pay|owe|len[dt]|show|cost|let|teach|taught|bring|brought)(?:s|ed)?) $"
+)
+"""What stands before a person who is an object."""
 _PRONOUNS = {
     "": {"f": "she", "m": "he"},
     "'s": {"f": "her", "m": "his"},
@@ -36,7 +41,14 @@ class Scene:
     def render(self, template: str) -> str:
         """Fill the slots of a template whose choices are made."""
         here: set[str] = set()
-        return _SLOT.sub(lambda found: self._slot(found[1], here), template)
+
+        def filled(found: re.Match[str]) -> str:
+            slot = found[1]
+            if slot in _PEOPLE and _GOVERNED.search(template, 0, found.start()):
+                slot += "o"
+            return self._slot(slot, here)
+
+        return _SLOT.sub(filled, template)
 
     def _slot(self, slot: str, here: set[str]) -> str:
         if slot[0] in _PEOPLE and slot[1:] in _PRONOUNS:

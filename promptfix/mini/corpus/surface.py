@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
 from promptfix.mini.corpus import words
@@ -15,9 +16,12 @@ from promptfix.mini.corpus.draws import draw, work
 from promptfix.mini.corpus.scene import Scene, scene
 from promptfix.mini.corpus.schemas import DISTRACTORS, FILLERS, Schema
 from promptfix.mini.corpus.stories import TRAINING
+from promptfix.mini.corpus.swapped import swapped
 
 _CHOICE = re.compile(r"\(([^()]*)\)")
-_WEIGHTS = [s.weight for s in TRAINING]
+_WEIGHTS = tuple(accumulate(s.weight for s in TRAINING))
+SWAPPED = 0.4
+"""How often a story is told of other things than its own."""
 _LEADS = ("if", "then", "now", "after", "when", "later")
 """Words at the head of a sentence before which no "if" can stand."""
 
@@ -74,8 +78,9 @@ def problem(rng: Random, schema: Schema | None = None, distract: float = 0.35) -
 def _any_scene(rng: Random) -> tuple[Schema, Scene]:
     """A schema of those for training, with its people, things and numbers."""
     while True:
+        schema = rng.choices(TRAINING, cum_weights=_WEIGHTS)[0]
         try:
-            return _scene_of(rng.choices(TRAINING, _WEIGHTS)[0], rng)
+            return _scene_of(swapped(schema, rng) if rng.random() < SWAPPED else schema, rng)
         except ValueError:
             continue  # some conditions are met so seldom that a search may end without success
 
