@@ -46,7 +46,9 @@ def train(
             help="Folder of the data sets; without it, generated text alone.",
         ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="full, small for a first look, or mini-2.")] = "full",
+    preset: Annotated[
+        str, typer.Option(help="full, gpu for more tokens, small for a first look, or mini-2.")
+    ] = "full",
     start: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of a model to go on from.")
     ] = None,

@@ -33,11 +33,11 @@ class Preset:
     name: str = "mini"
 
 
-FULL = Preset(Recipe(), SaePlan(layer=3, width=8192, k=80))
+FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=80, half=True))
 """The recipe on two CPU cores."""
 GPU = Preset(
-    replace(FULL.model, tokens=400_000_000, batch_tokens=131_072, warmup_steps=100),
-    replace(FULL.sae, samples=10_000_000, batch=4096, buffer=262_144),
+    replace(FULL.model, tokens=229_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.4),
+    replace(FULL.sae, samples=8_000_000, batch=4096, buffer=131_072),
 )
 """The same model and corpus on a GPU: more tokens. What the shipped weights are made with."""
 MINI_2 = Preset(
@@ -128,7 +128,7 @@ def add_sae(
     from promptfix.training.documents import Corpus
     from promptfix.training.sae import About, train_saes
 
-    network = load_network(folder / "model")
+    network = load_network(folder / "model", dtype="float32")  # on a GPU too: as a CPU will run it
     seed = preset.model.seed + 5_000_011
 
     def stream() -> Iterator[Document]:

@@ -43,7 +43,7 @@ class Recipe:
     feed_forward: int = 768
     vocabulary: int = 8192
     context: int = 512
-    tokens: int = 54_000_000
+    tokens: int = 40_000_000
     """Tokens to train on, padding not counted."""
     batch_tokens: int = 6144
     shard_documents: int = 40_000
