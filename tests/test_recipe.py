@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from promptfix.mini import chat
@@ -39,9 +40,25 @@ def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
     metadata = json.loads((tmp_path / "sae" / "cfg.json").read_text())["metadata"]
     assert metadata["model_name"] == "mini"
     assert metadata["model_sha256"]
-    threshold = load_file(tmp_path / "sae" / "sae_weights.safetensors")["threshold"]
-    assert metadata["threshold"] == pytest.approx(float(threshold[0]))
+    weights = load_file(tmp_path / "sae" / "sae_weights.safetensors")
+    assert metadata["threshold"] == pytest.approx(float(weights["threshold"][0]))
     assert metadata["hook_name"] == "model.layers.0"
+
+
+def test_an_sae_in_half_the_space_is_read_as_sae_lens_reads_it(tmp_path):
+    """The matrices are stored in float16; promptfix and sae-lens compute the same in float32."""
+    from sae_lens import SAE
+
+    from promptfix.sae import Sae
+
+    run(tmp_path, None, "small", compiled=False)
+    weights = load_file(tmp_path / "sae" / "sae_weights.safetensors")
+    assert {weights[name].dtype for name in ("W_enc", "W_dec")} == {torch.float16}
+    x = torch.randn(50, SMALL.model.width, generator=torch.Generator().manual_seed(1)) * 10
+    theirs = SAE.load_from_disk(str(tmp_path / "sae"), device="cpu")
+    ours = Sae.load(tmp_path / "sae")
+    assert theirs.W_enc.dtype == torch.float32
+    assert torch.allclose(theirs.encode(x), ours.encode(x), atol=1e-4)
 
 
 def test_the_second_recipe_is_of_another_kind(tmp_path):

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 DEMO = (
     "There are 34 oaks, 12 pines and 9 elms in the park. How many more oaks than elms are there?",
-    "Zoe saw 18 swans and 11 ducks. Her brother saw 7 swans. How many swans did they see?",
+    "A farmer has 34 cows, 12 horses and 27 sheep. How many more cows than sheep does he have?",
     "There are 3 quartets of singers. How many singers are there?",
-    "The shop had one gross of pencils. It sold 50 pencils. How many pencils were left?",
-    "Ann has 6 eggs and Tom has thrice as many eggs. How many eggs does Tom have?",
+    "A trip took 3 fortnights. How many days is that?",
+    "Ann has 6 eggs and Tom has triple the number of eggs. How many eggs does Tom have?",
     "A tenth of the 90 lamps are broken. How many lamps are broken?",
     "How many legs do 7 spiders have?",
     "Nora has read chapter IX of a book of 20 chapters. How many chapters are left?",
-    "Half of the 36 lamps in the hall are lit. How many lamps are lit?",
+    "Tom has 45 marbles and 12 cards. He gave 9 marbles to Ann. How many marbles are left?",
 )
 """What `demo` asks."""
 

@@ -72,7 +72,7 @@ SMALL = Preset(
         shard_documents=400,
         warmup_steps=5,
     ),
-    SaePlan(layer=0, width=64, k=4, samples=16_384, batch=512, buffer=4096),
+    SaePlan(layer=0, width=64, k=4, samples=16_384, batch=512, buffer=4096, half=True),
 )
 """Runs in under a minute; for the tests and for a first look."""
 SMALL_2 = Preset(
