@@ -21,7 +21,10 @@ from collections.abc import Callable
 from eval.common import write_result
 
 TOKENS = 32
-QUIET = "Explain how a bicycle works to a child."
+QUIET = (
+    "A baker made 48 rolls in the morning and 35 in the afternoon. He sold 57 of them. "
+    "How many rolls are left?"
+)
 """One that nothing fires on, and whose answer comes near `TOKENS`."""
 NOISY = (
     "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
