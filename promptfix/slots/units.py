@@ -8,6 +8,7 @@ divide by 10").
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from promptfix.formats import Tables, Unit
 from promptfix.records import Span
@@ -19,6 +20,30 @@ _EXPLAINED = re.compile(
 )
 """What stands behind a unit word whose size the text gives itself: `a gross is 144`, `a choir of
 30`. Whatever a note said of it would be known, or at odds with the text."""
+
+
+class _Same:
+    """A table as a key: one is equal to itself only. It is asked for dozens of times per prompt."""
+
+    def __init__(self, table: Mapping[str, Unit]) -> None:
+        self.table = table
+
+    def __hash__(self) -> int:
+        return id(self.table)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.table is self.table
+
+
+@lru_cache(64)
+def _spellings(of: _Same, pointed_at: bool) -> tuple[Mapping[str, str], re.Pattern[str]]:
+    """Spelling -> name, and what finds one in a text."""
+    eligible = {n: u for n, u in of.table.items() if pointed_at or not u.only_pointed_at}
+    spelled = {form.lower(): name for name, unit in eligible.items() for form in unit.forms}
+    spelled |= {name.lower(): name for name in eligible}
+    either = "|".join(re.escape(form) for form in sorted(spelled, key=len, reverse=True))
+    # An empty table finds nothing.
+    return spelled, re.compile(rf"(?<!\w)(?:{either})(?!\w)" if either else r"(?!)", re.IGNORECASE)
 
 
 def tells_smaller(unit: Unit, spoken: Container[str]) -> bool:
@@ -88,15 +113,10 @@ class Stated:
         self, text: str, units: Mapping[str, Unit], *, pointed_at: bool
     ) -> Iterator[tuple[str, Unit, Span]]:
         """The table's words in the text, in order; longer spellings are tried first."""
-        eligible = {n: u for n, u in units.items() if pointed_at or not u.only_pointed_at}
-        forms = {form.lower(): name for name, unit in eligible.items() for form in unit.forms}
-        forms |= {name.lower(): name for name in eligible}
-        if not forms:
-            return
-        pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-        for hit in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text, re.IGNORECASE):
-            name = forms[hit.group().lower()]
-            yield name, eligible[name], Span(start=hit.start(), end=hit.end())
+        spelled, pattern = _spellings(_Same(units), pointed_at)
+        for hit in pattern.finditer(text):
+            name = spelled[hit.group().lower()]
+            yield name, units[name], Span(start=hit.start(), end=hit.end())
 
     def _is_explained(self, text: str, at: Span) -> bool:
         return self.explained and bool(_EXPLAINED.match(text, at.end))
