@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEMO = (
     "There are 34 oaks, 12 pines and 9 elms in the park. How many more oaks than elms are there?",
     "A farmer has 34 cows, 12 horses and 27 sheep. How many more cows than sheep does he have?",
-    "There are 3 quartets of singers. How many singers are there?",
+    "The school ordered 3 gross of pens. How many pens did it order?",
     "A trip took 3 fortnights. How many days is that?",
     "Ann has 6 eggs and Tom has triple the number of eggs. How many eggs does Tom have?",
     "A tenth of the 90 lamps are broken. How many lamps are broken?",
