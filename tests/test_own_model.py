@@ -104,7 +104,7 @@ def test_the_readme_can_be_followed(tmp_path):
     """Its commands run as they stand, and in the end the prompt that it shows is repaired.
 
     The answer begins as the README's does, with the number that the note gives; what a model of a
-    few minutes makes of the sum differs from one make of processor to another (139, or 140).
+    few minutes makes of the sum was 139 in most places and 140 in one.
     """
     section = (ROOT / "README.md").read_text("utf-8").split("## Use your own model")[1]
     commands, *_ = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
