@@ -101,11 +101,7 @@ def test_the_endpoint_repairs_for_this_model(own):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_readme_can_be_followed(tmp_path):
-    """Its commands run as they stand, and in the end the prompt that it shows is repaired.
-
-    The answer begins as the README's does, with the number that the note gives; what a model of a
-    few minutes makes of the sum was 139 in most places and 140 in one.
-    """
+    """Its commands run as they stand, and in the end the prompt that it shows is repaired."""
     section = (ROOT / "README.md").read_text("utf-8").split("## Use your own model")[1]
     commands, *_ = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
@@ -124,10 +120,7 @@ def test_the_readme_can_be_followed(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     asked = done.stdout[done.stdout.index("repaired prompt") :]
     assert f"+ {NOTE}" in asked
-    shown = section[section.index("answer to the repaired prompt") :].splitlines()[1]
-    assert shown.split("=")[0].strip() == "144 - 5"
-    answered = asked[asked.index("answer to the repaired prompt") :].splitlines()[1]
-    assert answered.split("=")[0] == shown.split("=")[0]
+    assert asked.rstrip().endswith(re.findall(r"Answer: \d+", section)[-1])
 
 
 def _programs():
