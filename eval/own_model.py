@@ -125,6 +125,7 @@ def problems(chance: Random, count: int) -> Iterator[dict[str, str]]:
 
 def main(folder: Path) -> None:
     """Write model, texts and problems."""
+    torch.set_num_threads(1)  # the same weights however many cores there are
     torch.manual_seed(0)
     chance = Random(0)
     words = make_tokenizer(["".join(write_out(chance)) for _ in range(4000)])

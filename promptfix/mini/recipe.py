@@ -109,7 +109,7 @@ def run(
     if start is not None and not (start / "model.safetensors").is_file():
         raise RecipeError(f"{start} holds no model.safetensors; name the folder of a model")
     if not (folder / "model" / "model.safetensors").exists():
-        large = preset in ("full", "gpu", "mini-2")
+        large = preset in ("full", "mini-2")  # a GPU is done before compiling pays
         compiled = large if compiled is None else compiled
         try:
             train(chosen.model, folder, data, start=start, compiled=compiled)
