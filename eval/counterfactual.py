@@ -53,7 +53,7 @@ def main() -> None:
     false = [rng.choice(values) for values in others]
     truth = noted(rows, [row["value"] for row in rows])
     answers = [int(row["answer"]) for row in rows]
-    altered = [answer_with(row, value) for row, value in zip(rows, false, strict=True)]
+    altered = [int(answer_with(row, value)) for row, value in zip(rows, false, strict=True)]
     result = {
         "plain_right": right(model, [row["question"] for row in rows], answers),
         "true_note_right": right(model, truth, answers),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -34,6 +35,11 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def varied(path: Path, count: int) -> list[dict[str, Any]]:
     """The rows of a file, each with its variants behind it."""
     return [some for row in rows(path) for some in (row, *variants(row, count))]
+
+
+def generated(found: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
+    """Rows that say that a program wrote them."""
+    return [{**row, "generated": True} for row in found]
 
 
 def few_steps(row: dict[str, Any]) -> bool:
@@ -66,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/items"))
     parser.add_argument("--generated", type=int, default=2000, help="held-out stories")
-    parser.add_argument("--unit-words", type=int, default=300, help="problems in unit words")
+    parser.add_argument("--unit-words", type=int, default=600, help="problems in unit words")
     parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
     parser.add_argument("--words", type=int, default=3000, help="problems in words for numbers")
     parser.add_argument("--vua", type=int, default=15000)
@@ -79,9 +85,9 @@ def main() -> None:
         "mawps-train": varied(data / "math/mawps-train.jsonl", options.variants),
         "mawps-valid": varied(data / "math/mawps-valid.jsonl", options.variants),
         "gsm8k-mining": [r for r in rows(data / "math/gsm8k-train.jsonl") if few_steps(r)],
-        "stories": list(stories(options.generated, 1)),
-        "unit-words": list(unit_words(options.unit_words, 1)),
-        "number-words": list(word_problems(options.words, 1)),
+        "stories": generated(stories(options.generated, 1)),
+        "unit-words": generated(unit_words(options.unit_words, 1)),
+        "number-words": generated(word_problems(options.words, 1)),
         "vua20-mining": vua,
         "moh-rest": rest,
     }

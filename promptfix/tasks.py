@@ -1,8 +1,8 @@
 """Labelled items for mining and evaluation: read a JSONL file, make the prompt, score an answer.
 
 A row with `question` and `answer` is a math item; one with `sentence`, `target` and `label` (1
-metaphorical, 0 literal) is a metaphor item. Other keys are ignored, but for `id`, `lemma` and
-`variant_of`. Knows nothing of models.
+metaphorical, 0 literal) is a metaphor item. Other keys are ignored, but for `id`, `lemma`,
+`group`, `variant_of` and `generated`. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Item:
     """The problem or the sentence alone, without the question about it."""
     variant: bool = False
     """Whether it is another item with other numbers: rules learn from it, no count holds it."""
+    generated: bool = False
+    """Whether a program wrote it: harm is bounded on what people wrote alone, too."""
 
 
 def load(path: Path | str) -> list[Item]:
@@ -118,10 +120,18 @@ def _item(path: Path, line: int, text: str) -> Item | None:
     try:
         row: Mapping[str, Any] = json.loads(text)
         name = str(row.get("id", f"{path.stem}-{line}"))
-        if "question" not in row:
-            return _metaphor(name, row)
-        made = _math(name, str(row["question"]), str(row["answer"]))
-        return replace(made, variant=True) if made and "variant_of" in row else made
+        if "question" in row:
+            made = _math(name, str(row["question"]), str(row["answer"]))
+        else:
+            made = _metaphor(name, row)
+        if made is None:
+            return None
+        return replace(
+            made,
+            group=str(row.get("group", made.group)),
+            variant="variant_of" in row,
+            generated=bool(row.get("generated")),
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(

@@ -256,6 +256,17 @@ def test_held_out_words_can_be_noted(kind: str):
     assert all(any(slots) for slots in made)
 
 
+def test_parts_are_spoken_of_where_they_play_no_part_too():
+    """Some of these problems come to the sum or the difference of two numbers that they hold."""
+    rows = [r for r in heldout_words.word_problems(500, 1) if r["kind"] == "unstated-number"]
+    given = [[int(n) for n in re.findall(r"\d+", row["question"])] for row in rows]
+    near = [
+        int(row["answer"]) in {sign * b + a for a in some for b in some for sign in (1, -1)}
+        for row, some in zip(rows, given, strict=True)
+    ]
+    assert 0.2 < sum(near) / len(near) < 0.5
+
+
 @pytest.mark.parametrize("number", range(1, 40))
 def test_roman_numerals_are_read_as_they_are_written(number: int):
     """What the generator writes, the parser reads."""

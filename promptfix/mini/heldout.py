@@ -1,7 +1,7 @@
 """Generated items that mini never trains on: held-out stories and unit-word problems.
 
 The latter count in the unit words of the glossary. Both are for mining and measuring. Written as
-JSONL rows with `id`, `question`, `answer`, as every other math set.
+JSONL rows with `id`, `question`, `answer`, as every other math set, and `group`: the story.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 from promptfix.mini.corpus import words
 from promptfix.mini.corpus.stories import HELD_OUT
-from promptfix.mini.corpus.surface import problem, spin
+from promptfix.mini.corpus.surface import problem
+from promptfix.mini.wordings import reckon, wordings
 
 COUNTS = {
     "gross": 144,
@@ -55,44 +56,14 @@ PARTS = {
 }
 """Words for a number of smaller units."""
 
-_COUNT_STORIES = [
-    (
-        "{N} (ordered|bought|sold|packed|was given) {n} {unit} of {X}.",
-        "How many {X} (is that|are there|did {N} get)?",
-        "n*u",
-    ),
-    (
-        "(The shop|{N}|The school) had {a} {unit} of {X}. {N} (sold|used|gave away) {b} {X}.",
-        "How many {X} (are|were) left?",
-        "u-b",
-    ),
-    (
-        "{N} has {a} {unit} of {X} and {b} more in a box.",
-        "How many {X} does {N} have( in all|)?",
-        "u+b",
-    ),
-]
-_PART_STORIES = [
-    (
-        "{N} (bought|needs|has|found) {n} {unit} (for the trip|yesterday|at home|).",
-        "How many {part} is that?",
-        "n*u",
-    ),
-    (
-        "{N} had {a} {unit}. (Then |){b} {part} were (used up|taken away|gone).",
-        "How many {part} (are|were) left?",
-        "u-b",
-    ),
-    ("{N} had {a} {unit} and {b} {part}.", "How many {part} is that( in all|)?", "u+b"),
-]
-
 
 def stories(count: int, seed: int) -> Iterator[dict[str, str]]:
     """Problems told by the held-out stories."""
     rng = Random(seed)
     for n in range(count):
         item = problem(rng, rng.choice(HELD_OUT))
-        yield {"id": f"story-{seed}-{n}", "question": item.text, "answer": item.answer}
+        row = {"id": f"story-{seed}-{n}", "question": item.text, "answer": item.answer}
+        yield row | {"group": f"story {item.schema}"}
 
 
 def unit_words(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -103,33 +74,22 @@ def unit_words(count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def _unit_word(rng: Random) -> dict[str, Any]:
-    counted = rng.random() < 0.5
+    story = rng.choice(wordings("units"))
+    counted = story.form == "count"
     word = rng.choice(sorted(COUNTS if counted else PARTS))
     part, value = ("", COUNTS[word]) if counted else PARTS[word]
-    story, ask, formula = rng.choice(_COUNT_STORIES if counted else _PART_STORIES)
     n, b = rng.randint(2, 9), rng.randint(1, value - 1)
-    several = formula == "n*u"
-    unit = words.plural(word) if several and not counted and word != "foot" else word
-    slots = {
-        "N": rng.choice(words.FEMALE + words.MALE),
-        "n": n,
-        "a": rng.choice(["one", "1"]),
-        "b": b,
-        "unit": unit.replace("centurys", "centuries"),
-        "part": part,
-        "X": words.plural(rng.choice(words.THINGS)),
-    }
-    told = f"{spin(story, rng)} {spin(ask, rng)}".format(**slots)
-    text = " ".join(told.replace(" .", ".").split())
-    row = {"question": text, "word": word, "value": value, "formula": formula, "n": n, "b": b}
-    return row | {"answer": str(answer_with(row, value))}
+    several = "{n}" in story.story and not counted and word != "foot"
+    unit = words.plural(word).replace("centurys", "centuries") if several else word
+    question = story.tell(rng, n=n, b=b, a=rng.choice(["one", "1"]), u=unit, p=part)
+    row = {"question": question, "group": story.group, "word": word, "value": value}
+    row |= {"formula": story.formula, "n": n, "b": b}
+    return {**row, "answer": answer_with(row, value)}
 
 
-def answer_with(row: Mapping[str, Any], value: int) -> int:
+def answer_with(row: Mapping[str, Any], value: int) -> str:
     """The answer to a unit-word problem if its word were worth `value`."""
-    return {"n*u": row["n"] * value, "u-b": value - row["b"], "u+b": value + row["b"]}[
-        row["formula"]
-    ]
+    return reckon(row["formula"], {"n": row["n"], "b": row["b"], "v": value})
 
 
 def write(path: Path, count: int, seed: int) -> None:
