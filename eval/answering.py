@@ -82,10 +82,10 @@ class Asker:
         texts = self._greedy.answers(prompts)
         return Said(texts, scored(texts, items), self.tokens(prompts, texts))
 
-    def answered(self, items: Sequence[Item], texts: list[str], *, passes: int) -> Said:
-        """Answers to the plain prompts that were had in some other way, by so many passes."""
+    def answered(self, items: Sequence[Item], texts: list[str]) -> Said:
+        """Answers to the plain prompts that were had in some other way."""
         tokens = self.tokens([item.prompt for item in items], texts)
-        return Said(texts, scored(texts, items), passes * tokens)
+        return Said(texts, scored(texts, items), tokens)
 
     def sampled(self, items: Sequence[Item], seed: int) -> list[str]:
         """One sample for each item."""

@@ -6,7 +6,7 @@ Arms that annotate choose with the same gate, promptfix's own, unless their name
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from promptfix.mining.outcomes import annotate
 from promptfix.pipeline import Pipeline
 from promptfix.records import Finding, Prompt, Repair, Trace
 from promptfix.rewriting import note, rewrite
+from promptfix.slots.words import question
 from promptfix.tasks import Item, Task
 
 Sent: TypeAlias = list[str | None]
@@ -82,6 +83,16 @@ def in_force(pipeline: Pipeline, task: Task) -> dict[str, Annotation]:
     return {kind: a for kind, a in found.items() if a is not None and a.task == task}
 
 
+def templates(pipeline: Pipeline, task: Task) -> list[str]:
+    """The kinds whose notes are written wherever they can be made.
+
+    Those in force; where no detector may edit, every kind of the task: a control that sends
+    nothing shows nothing.
+    """
+    every = {a.misunderstanding for a in pipeline.library.annotations if a.task == task}
+    return sorted(in_force(pipeline, task) or every)
+
+
 def template_notes(
     pipeline: Pipeline, items: Sequence[Item], kinds: Iterable[str]
 ) -> list[Repair | None]:
@@ -145,19 +156,16 @@ def gated(sent: Sent, chosen: Sequence[bool]) -> Sent:
     return [text if here else None for text, here in zip(sent, chosen, strict=True)]
 
 
-def without_question(items: Sequence[Item]) -> list[Item]:
-    """The maths items that still say something with their question cut off: a shortcut control."""
-    from dataclasses import replace
-
-    from promptfix.slots.words import question
-
-    made: list[Item] = []
+def without_question(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """The maths items that still say something with their question cut off: whole, and so cut."""
+    whole: list[Item] = []
+    cut: list[Item] = []
     for item in items:
         asked = question(item.prompt)
-        rest = item.prompt[: asked.start].strip() if asked else ""
-        if rest:
-            made.append(replace(item, prompt=rest))
-    return made
+        if rest := item.prompt[: asked.start].strip() if asked else "":
+            whole.append(item)
+            cut.append(replace(item, prompt=rest))
+    return whole, cut
 
 
 def notes_alone(sent: Sent, items: Sequence[Item]) -> dict[int, str]:

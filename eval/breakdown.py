@@ -33,6 +33,18 @@ def _part(fixed: Said, plain: Said, here: Sequence[bool], kind: str) -> dict[str
     return counted | stats.flips(fixed.right[rows], plain.right[rows])
 
 
+def by_training(fixed: Said, plain: Said, looked: Looked, sets: Sets) -> dict[str, dict[str, Any]]:
+    """The gain that notes of kinds known from training bring, and that of new kinds alone."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, trained in (("trained", True), ("new", False)):
+        here = np.array([kind and (kind in TRAINED) == trained for kind in looked.by], dtype=bool)
+        right = np.where(here, fixed.right, plain.right)
+        gained, interval = stats.gain(right, plain.right, sets.rows)
+        counted = {"n": int(here.sum()), "gain": gained, "gain_ci95": interval}
+        found[name] = counted | stats.flips(right, plain.right)
+    return found
+
+
 def by_lemma(fixed: Said, plain: Said, sets: Sets) -> dict[str, dict[str, dict[str, int]]]:
     """Name of a set -> items whose marked word mining saw, and those whose word it did not."""
     known = {item.group for item in sets.mined}

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from promptfix.mining.files import write_text
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "eval" / "results"
 WEIGHTS = ROOT / "promptfix" / "mini" / "weights"
@@ -47,7 +49,7 @@ def write_result(
         "model_sha256": model_sha256(model),
         "sae_sha256": sae_sha256(sae) if sae.exists() else None,
     }
-    path.write_text(json.dumps(content | about, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content | about, indent=1) + "\n")
     return path
 
 

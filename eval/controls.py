@@ -13,7 +13,7 @@ from eval import probes
 from eval.answering import Asker
 from eval.arms import Sent, digits, notes_alone, without_question
 from eval.items import Sets
-from eval.stats import f1
+from eval.stats import auroc, f1
 from promptfix.microscope import Microscope
 from promptfix.pipeline import Pipeline
 from promptfix.records import Prompt
@@ -53,11 +53,17 @@ def leaks_of(
     }
 
 
-def shortcut(asker: Asker, items: Sequence[Item]) -> dict[str, int]:
-    """How often the model is right although the question is cut off."""
-    cut = without_question(items)
-    right = int(asker.greedy(cut, [None] * len(cut)).right.sum()) if cut else 0
-    return {"n": len(cut), "right_without_the_question": right}
+def shortcut(asker: Asker, sets: Sets) -> dict[str, dict[str, int]]:
+    """Name of a set -> how often the model is right with the question, and with it cut off."""
+    found: dict[str, dict[str, int]] = {}
+    for name, rows in sets.rows.items():
+        whole, cut = without_question([sets.items[i] for i in rows.tolist()])
+        found[name] = {
+            "n": len(cut),
+            "right_with_the_question": int(asker.greedy(whole, [None] * len(whole)).right.sum()),
+            "right_without_the_question": int(asker.greedy(cut, [None] * len(cut)).right.sum()),
+        }
+    return found
 
 
 def direct(pipeline: Pipeline, sae: Path, asker: Asker, sets: Sets) -> dict[str, Any]:
@@ -70,14 +76,15 @@ def direct(pipeline: Pipeline, sae: Path, asker: Asker, sets: Sets) -> dict[str,
         return {}
     seen, texts = [i.prompt for i in sets.mined], [i.prompt for i in sets.items]
     labels = np.array([item.gold == LABELS[1] for item in sets.mined], dtype=np.bool_)
+    groups = [item.group for item in sets.mined]
     whole = Microscope(asker.network, Sae.load(sae, d_in=asker.network.width), "direct")
     columns = [int(feature) for feature in pipeline.rules.features]
     found: dict[str, Any] = {}
     if columns:
         pair = [_columns(whole, some, columns) for some in (seen, texts)]
-        found["features"] = _told(probes.learnt(pair[0], labels, pair[1]), sets)
+        found["features"] = _told(probes.learnt(pair[0], labels, pair[1], groups), sets)
     dense = probes.dense(whole, seen), probes.dense(whole, texts)
-    found["dense"] = _told(probes.learnt(dense[0], labels, dense[1]), sets)
+    found["dense"] = _told(probes.learnt(dense[0], labels, dense[1], groups), sets)
     return found
 
 
@@ -93,5 +100,8 @@ def _told(scores: Any, sets: Sets) -> dict[str, Any]:
         pairs = [(said[i], sets.items[i].gold) for i in rows.tolist()]
         right = sum(s == g for s, g in pairs)
         score = f1([s for s, _ in pairs], [g for _, g in pairs], LABELS[1])
+        metaphorical = np.array([g == LABELS[1] for _, g in pairs], dtype=np.bool_)
         found[name] = {"n": len(rows), "right": right, "f1": score}
+        # What is known whatever the share of metaphors is taken to be.
+        found[name]["auroc"] = auroc(np.asarray(scores)[rows], metaphorical)
     return found

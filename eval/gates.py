@@ -14,14 +14,15 @@ import torch
 
 from eval import probes
 from eval.answering import Asker
-from eval.arms import in_force, template_notes, texts_of
+from eval.arms import template_notes, templates, texts_of
 from eval.items import Sets
 from promptfix.detection import detect
 from promptfix.microscope import Microscope
 from promptfix.mining.scoring import features
 from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
-from promptfix.records import Prompt, Repair
+from promptfix.records import Finding, Prompt, Repair
+from promptfix.rewriting import rewrite
 from promptfix.sae import Sae
 from promptfix.tasks import Item
 
@@ -41,12 +42,12 @@ def gates(
     """
     texts = [item.prompt for item in sets.items]
     plain = asker.greedy(sets.items, [None] * len(texts))
-    template = template_notes(pipeline, sets.items, in_force(pipeline, sets.task))
+    template = template_notes(pipeline, sets.items, templates(pipeline, sets.task))
     found: dict[str, Floats] = {
         "sae": own_scores(pipeline, template),
         "entropy": asker.likelihood(texts, plain.texts)[1],
     }
-    noted = texts_of(template_notes(pipeline, sets.mined, in_force(pipeline, sets.task)))
+    noted = texts_of(template_notes(pipeline, sets.mined, templates(pipeline, sets.task)))
     mined = [item for item, text in zip(sets.mined, noted, strict=True) if text is not None]
     if mined:
         before = asker.greedy(mined, [None] * len(mined)).right
@@ -61,7 +62,11 @@ def gates(
 
 
 def own_scores(pipeline: Pipeline, notes: Sequence[Repair | None]) -> Floats:
-    """How near the detector that a note answers is to firing on its prompt: 1 fires."""
+    """How near the detector that a note answers is to firing on its prompt: 1 fires.
+
+    A finding on a word of which the note does not speak counts nothing, as at run time.
+    """
+    library, lens = pipeline.library, pipeline.microscope.lens
     scores = np.zeros(len(notes))
     for row, repair in enumerate(notes):
         if repair is None:
@@ -70,7 +75,12 @@ def own_scores(pipeline: Pipeline, notes: Sequence[Repair | None]) -> Floats:
         seen = detect(reading, pipeline.rules, near=len(pipeline.library.detectors))
         kind = repair.edits[0].finding.misunderstanding
         near = [f for f in (*seen.findings, *seen.near_misses) if f.misunderstanding == kind]
-        scores[row] = max((f.score / f.threshold for f in near), default=0.0)
+
+        def speaks_of(found: Finding, noted: Repair = repair) -> bool:
+            made = rewrite(noted.original, [found], library, lens=lens, limit=1)
+            return made is not None and made.repaired == noted.repaired
+
+        scores[row] = max((f.score / f.threshold for f in near if speaks_of(f)), default=0.0)
     return scores
 
 
@@ -101,9 +111,9 @@ def _learnt(
     residuals = torch.cat([residual for _, residual in own.residuals(some)])
     chance = Microscope(asker.network, probes.random_sae(sae, residuals, seed), "random")
     half = Half(features(chance, seen), uplift, [item.group for item in mined])
-    y, w = half.repaired, half.weights
+    y, w, groups = half.repaired, half.weights, half.groups
     return {
-        "dense": probes.learnt(probes.dense(own, seen), y, probes.dense(own, texts), w),
-        "text": probes.learnt(bags[: len(seen)], y, bags[len(seen) :], w),
+        "dense": probes.learnt(probes.dense(own, seen), y, probes.dense(own, texts), groups, w),
+        "text": probes.learnt(bags[: len(seen)], y, bags[len(seen) :], groups, w),
         "random-sae": probes.searched(half, features(chance, texts)),
     }

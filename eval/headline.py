@@ -38,10 +38,14 @@ def figures(name: str) -> dict[str, Any] | None:
 
 
 def seeds(task: str) -> dict[str, float]:
-    """Seed of mining -> gain: the run itself and those named `<task>-seed-<n>`."""
-    files = [RESULTS / f"{task}.json", *sorted(RESULTS.glob(f"{task}-seed-*.json"))]
-    found = [json.loads(file.read_text("utf-8")) for file in files if file.exists()]
-    return {str(n): row["gain"] for n, row in enumerate(found)}
+    """Seed of mining -> gain: the run itself, of seed 0, and those named `<task>-seed-<n>`."""
+    files = {"0": RESULTS / f"{task}.json"}
+    files |= {f.stem.rpartition("-")[2]: f for f in sorted(RESULTS.glob(f"{task}-seed-*.json"))}
+    return {
+        seed: json.loads(file.read_text("utf-8"))["gain"]
+        for seed, file in files.items()
+        if file.exists()
+    }
 
 
 def library_counts(library: Library) -> dict[str, Any]:
@@ -83,6 +87,7 @@ def headline(root: Path = ROOT) -> dict[str, Any]:
         **library_counts(load(root / "detectors", root / "annotations")),
         "validated_features": validated.get("share"),
         "validated_features_random": validated.get("share_random_sae"),
+        "validated_features_of_live": validated.get("share_of_live"),
         "false_fire_rate": quiet["edited"] / quiet["n"] if quiet else None,
         "mini_2": second if any(second.values()) else None,
         "seeds": {task: seeds(task) for task in TASKS},

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eval.mini_abilities import grouped_sample, training_ngrams, unleaked
+from eval.mini_abilities import grouped_sample, lemmatised, training_ngrams, unleaked
 from promptfix.mini import leaks
 from promptfix.tasks import DataError, Item, Task, digest, load
 
@@ -36,7 +36,7 @@ def gather(
 
     Raises DataError if a set holds no item of the task, or none is left.
     """
-    seen = [item for file in mined for item in load(file) if item.task == task]
+    seen = lemmatised(item for file in mined for item in load(file) if item.task == task)
     known = training_ngrams(data) | leaks.union(item.text for item in seen)
     items: list[Item] = []
     rows: dict[str, npt.NDArray[np.intp]] = {}
@@ -44,7 +44,7 @@ def gather(
     dropped: dict[str, int] = {}
     for name in files:
         file = name if name.exists() else data / name
-        every = [item for item in load(file) if item.task == task]
+        every = lemmatised(item for item in load(file) if item.task == task)
         some = grouped_sample(every, sample) if len(every) > sample else every
         kept = unleaked(some, known)
         if not kept:

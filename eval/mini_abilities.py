@@ -11,6 +11,8 @@ import argparse
 import itertools
 import json
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -20,6 +22,7 @@ from promptfix.mini.corpus.mix import Mixture
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt
+from promptfix.slots.lemmas import base
 from promptfix.tasks import Item, correct, final, load
 
 SETS = {
@@ -41,8 +44,19 @@ def items_of(name: str, data: Path) -> list[Item]:
     """The items of a set; of VUA-20 a fixed sample of whole lemmas, `VUA_SAMPLE` or a few more."""
     if name == HAND_TYPED:
         return load(ROOT / "eval" / "hand_typed.jsonl")
-    items = [item for file in SETS[name] for item in load(data / file)]
+    items = lemmatised([item for file in SETS[name] for item in load(data / file)])
     return grouped_sample(items, VUA_SAMPLE) if name == "vua20-test" else items
+
+
+def lemmatised(items: Iterable[Item]) -> list[Item]:
+    """Metaphor items grouped by the base form of their word: not every file names lemmas."""
+    entries = json.loads((ROOT / "annotations/tables/senses.json").read_text("utf-8"))
+    return [
+        replace(item, group=base(item.group, entries) or item.group)
+        if item.task == "metaphor"
+        else item
+        for item in items
+    ]
 
 
 def grouped_sample(items: list[Item], least: int, seed: int = 0) -> list[Item]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from promptfix.microscope import Microscope
 from promptfix.mining.search import Half, Search
+from promptfix.mining.selection import folds_of
 from promptfix.records import Prompt
 from promptfix.sae import Sae
 from promptfix.slots.words import quantities
@@ -55,17 +56,22 @@ def bag(texts: Sequence[str]) -> Matrix:
     return np.concatenate([weighted, extra], axis=1)
 
 
-def learnt(x: Matrix, y: Bools, new: Matrix, weights: Floats | None = None) -> Floats:
-    """Scores of `new` [rows, columns] by a logistic regression on x, y; the ridge is validated.
+def learnt(
+    x: Matrix, y: Bools, new: Matrix, groups: Sequence[str], weights: Floats | None = None
+) -> Floats:
+    """Scores of `new` [rows, columns] by a logistic regression on x, y.
 
-    `weights` [rows of x]: how much each counts.
+    The ridge is validated on whole `groups` [rows of x]: variants of one problem on both sides
+    would ask for too little. `weights` [rows of x]: how much each counts.
     """
     w = np.ones(len(y)) if weights is None else weights
     scale = x.std(0) + 1e-6
     a, b = (x - x.mean(0)) / scale, (new - x.mean(0)) / scale
     if y.all() or not y.any():
         return np.zeros(len(new))
-    held = np.arange(len(y)) % 5 == 0
+    held = folds_of(groups) == 0
+    if held.all() or not held.any():
+        held = np.arange(len(y)) % 5 == 0
     found = [_regress(a[~held], y[~held], w[~held], ridge) for ridge in RIDGES]
     scored = [_likelihood(fit, a[held], y[held], w[held]) for fit in found]
     fit = _regress(a, y, w, RIDGES[int(np.argmax(scored))])

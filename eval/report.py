@@ -114,7 +114,8 @@ def evaluation(task: str) -> str:
 
 def gates(task: str) -> str:
     """The same notes where other gates put them."""
-    columns = "gate", "prompts", "gain (95 % interval)", "wrong to right", "right to wrong", "AUROC"
+    columns = "gate", "prompts", "gain (95 % interval)", "wrong to right", "right to wrong"
+    told = "auroc_repaired_or_harmed"
     rows = [
         (
             name,
@@ -122,11 +123,11 @@ def gates(task: str) -> str:
             _gain(row),
             row["wrong_to_right"],
             row["right_to_wrong"],
-            "" if row["auroc"] is None else f"{row['auroc']:.3f}",
+            "" if row[told] is None else f"{row[told]:.2f}",
         )
         for name, row in result(task)["gates"].items()
     ]
-    return table(columns, rows)
+    return table((*columns, "AUROC, repaired or harmed"), rows)
 
 
 def _gain(row: dict[str, Any]) -> str:

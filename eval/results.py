@@ -60,14 +60,16 @@ def gate_row(
     chosen = stats.at_rate(scores, can, sum(looked.flagged))
     right = np.where(chosen, template.right, plain.right)
     gained, interval = stats.gain(right, plain.right, sets.rows)
-    repaired = template.right & ~plain.right
+    repaired, harmed = template.right & ~plain.right, plain.right & ~template.right
+    changed = can & (repaired | harmed)
     return {
         "chosen": int(chosen.sum()),
         "gain": gained,
         "gain_ci95": interval,
         **stats.flips(right, plain.right),
-        "auroc": stats.auroc(scores[can], repaired[can]) if can.any() else None,
-        "tenths": reliability(scores, repaired, plain.right & ~template.right),
+        "auroc_repaired_or_harmed": stats.auroc(scores[changed], repaired[changed]),
+        "auroc_repaired_or_not": stats.auroc(scores[can], repaired[can]),
+        "tenths": reliability(scores, repaired, harmed),
     }
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from eval import arms
 from eval.answering import Asker, Said
-from eval.breakdown import by_kind, by_lemma
+from eval.breakdown import by_kind, by_lemma, by_training
 from eval.common import WEIGHTS, data_folder, write_result
 from eval.controls import direct, leaks_of, shortcut
 from eval.gates import chance, gates
@@ -44,8 +45,9 @@ def sent_by(
     seed: int,
 ) -> dict[str, arms.Sent]:
     """What the arms that send one greedy prompt for an item send."""
-    flagged, kinds = looked.flagged, arms.in_force(pipeline, task)
-    template = arms.texts_of(arms.template_notes(pipeline, items, kinds))
+    flagged = looked.flagged
+    notes = arms.template_notes(pipeline, items, arms.templates(pipeline, task))
+    template = arms.texts_of(notes)
     warned, twice = arms.everywhere(items, arms.WARNING), arms.reread(items)
     can = np.array([text is not None for text in template], dtype=np.bool_)
     lucky = at_rate(random_features, can, sum(flagged)).tolist()
@@ -63,18 +65,29 @@ def sent_by(
 
 def sampled_arms(
     asker: Asker, items: Sequence[Item], flagged: Sequence[bool], plain: Said, seed: int
-) -> dict[str, list[str]]:
-    """Flagged items asked again with a sample; and the likelier one of it and the plain answer."""
-    some = [item for item, here in zip(items, flagged, strict=True) if here]
-    samples = iter(asker.sampled(some, seed))
-    retried = [next(samples) if f else t for f, t in zip(flagged, plain.texts, strict=True)]
-    prompts = [item.prompt for item in items]
-    first, second = asker.likelihood(prompts, plain.texts)[0], asker.likelihood(prompts, retried)[0]
-    best = [
-        b if second[n] > first[n] else a
-        for n, (a, b) in enumerate(zip(plain.texts, retried, strict=True))
-    ]
-    return {"retry": retried, "best-of-2": best}
+) -> dict[str, Said]:
+    """Flagged items asked again: one sample for the answer, and the likelier of two samples.
+
+    Not the likelier of a sample and the greedy answer, which nearly always is the greedy one.
+    """
+    rows = [n for n, here in enumerate(flagged) if here]
+    some = [items[n] for n in rows]
+    drawn = [asker.sampled(some, first) for first in (seed, seed + 1)]
+    likely = [asker.likelihood([item.prompt for item in some], texts)[0] for texts in drawn]
+    best = np.where(likely[1] > likely[0], drawn[1], drawn[0]).tolist() if some else []
+
+    def instead(answers: list[str]) -> Said:
+        texts = list(plain.texts)
+        for row, answer in zip(rows, answers, strict=True):
+            texts[row] = answer
+        return asker.answered(items, texts)
+
+    tokens = asker.tokens([item.prompt for item in some], drawn[1])
+    chosen = instead(best)
+    return {
+        "retry": instead(drawn[0]),
+        "best-of-2": replace(chosen, tokens=chosen.tokens + tokens),
+    }
 
 
 def evaluate(
@@ -90,10 +103,10 @@ def evaluate(
     plain = asker.greedy(items, [None] * len(items))
     random_features = chance(sae, asker, [item.prompt for item in items], seed)
     sent = sent_by(pipeline, looked, items, task, random_features, seed)
-    said = {name: asker.greedy(items, texts) for name, texts in sent.items() if name in chosen}
-    for name, texts in sampled_arms(asker, items, looked.flagged, plain, seed).items():
-        if name in chosen:
-            said[name] = asker.answered(items, texts, passes=2 if name == "best-of-2" else 1)
+    wanted = {"promptfix", *chosen}
+    said = {name: asker.greedy(items, texts) for name, texts in sent.items() if name in wanted}
+    again = sampled_arms(asker, items, looked.flagged, plain, seed)
+    said |= {name: one for name, one in again.items() if name in chosen}
     best = oracle(pipeline, asker, items, task) | plain.right
     seconds["answering"] = monotonic() - began
     rows = {name: arm_row(one, plain, looked.flagged, sets) for name, one in said.items()}
@@ -102,10 +115,11 @@ def evaluate(
     result = summary(plain, said, best, sets) | {
         "arms": rows,
         "gates": {n: gate_row(g, template, plain, looked, sets) for n, g in rivals.items()},
-        "kinds": by_kind(said.get("promptfix", plain), plain, looked),
-        "lemmas": by_lemma(said.get("promptfix", plain), plain, sets) if figurative else None,
+        "kinds": by_kind(said["promptfix"], plain, looked),
+        "notes": by_training(said["promptfix"], plain, looked, sets),
+        "lemmas": by_lemma(said["promptfix"], plain, sets) if figurative else None,
         "direct": direct(pipeline, sae, asker, sets) if figurative else None,
-        "shortcut": None if figurative else shortcut(asker, items),
+        "shortcut": None if figurative else shortcut(asker, sets),
         "leaks": leaks_of(asker, sent["promptfix"], items, looked.by),
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
@@ -128,7 +142,7 @@ def main() -> None:
     parser.add_argument("--task", choices=("math", "metaphor"), required=True)
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--mined", type=Path, action="append", default=[])
-    parser.add_argument("--arms", nargs="*", default=ARMS)
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=ARMS)
     parser.add_argument("--model", type=Path, default=WEIGHTS / "model")
     parser.add_argument("--sae", type=Path, default=WEIGHTS / "sae")
     parser.add_argument("--detectors", type=Path)

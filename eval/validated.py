@@ -135,6 +135,11 @@ def validated(saes: Mapping[str, Sae], fixed: Half, unseen: Half) -> dict[str, A
             called = "share" if key == "own" else f"share_{key}"
             result[called + name] = float((values >= PRECISE).mean()) if len(values) else None
             result[f"n_{key}{name}"] = len(values)
+            # Those that fire too seldom to be judged count as not validated here.
+            live = int(((on := pairs[key])[0].getnnz(0) + on[1].getnnz(0) > 0).sum())
+            of_live = called.replace("share", "share_of_live") + name
+            result[of_live] = float((values >= PRECISE).sum() / live) if live else None
+            result[f"n_live_{key}"] = live
             if key != "own":
                 result[f"lead_over_{key}{name}_ci95"] = _lead(found["own"], values)
     return result

@@ -8,8 +8,9 @@ import pytest
 
 from eval import arms, headline, plots, stats
 from eval.answering import Said
-from eval.breakdown import by_kind, by_lemma, reliability
+from eval.breakdown import by_kind, by_lemma, by_training, reliability
 from eval.items import Sets
+from eval.mini_abilities import lemmatised
 from eval.probes import bag, learnt, searched
 from eval.report import TABLES, evaluation, gates
 from eval.results import arm_row, gate_row, summary
@@ -18,7 +19,7 @@ from promptfix.library import load
 from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
 from promptfix.rewriting import OPEN
-from promptfix.tasks import Item
+from promptfix.tasks import Item, item_of, metaphor_prompt
 from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,8 +119,9 @@ def test_leaks_are_gold_numbers_that_only_the_note_says():
 
 def test_without_its_question_a_problem_is_its_story():
     """The question is cut off; what is a question only is left out."""
-    cut = arms.without_question(_items(PLAIN, "How many are 3 and 4?"))
+    whole, cut = arms.without_question(_items(PLAIN, "How many are 3 and 4?"))
     assert [item.prompt for item in cut] == ["Eve has 12 eggs and eats 5."]
+    assert [item.prompt for item in whole] == [PLAIN]
 
 
 def test_a_row_counts_flips_on_all_and_on_flagged_items():
@@ -153,6 +155,24 @@ def test_what_was_done_is_told_by_kind_and_by_word():
     assert sum(part["n"] for row in words.values() for part in row.values()) == 4
 
 
+def test_the_gain_is_told_apart_for_kinds_of_note_that_training_had():
+    """Each part is what would be gained if only notes of those kinds were written."""
+    plain, fixed = _said([False, True, False, True]), _said([True, False, True, True])
+    looked = type("Looked", (), {"by": ["literal-reading", "literal-reading", "new", None]})
+    found = by_training(fixed, plain, looked, _sets(plain.right))
+    flipped = ("n", "wrong_to_right", "right_to_wrong")
+    assert [found["trained"][key] for key in flipped] == [2, 1, 1]
+    assert [found["new"][key] for key in flipped] == [1, 1, 0]
+
+
+def test_a_word_and_its_forms_are_one_group():
+    """In a set whose file names no lemmas, too."""
+    marked = (("He assumed it.", "assumed"), ("She assumes so.", "assumes"))
+    items = [item_of(word, metaphor_prompt(text, word), "literal") for text, word in marked]
+    assert len({item.group for item in items}) == 2
+    assert {item.group for item in lemmatised(items)} == {"assume"}
+
+
 def test_a_gate_is_told_by_tenths_of_its_score():
     """From the lowest to the highest; what cannot be annotated is in none."""
     scores = np.array([3.0, 1, 2, -np.inf])
@@ -182,7 +202,7 @@ def test_a_text_classifier_learns_words():
     """What words tell is found on other texts; a gate of noise has no use for the labels."""
     texts = [f"{'red' if n % 2 else 'blue'} thing number {n}" for n in range(80)]
     x, y = bag(texts), np.array([n % 2 == 1 for n in range(80)])
-    scores = learnt(x[:60], y[:60], x[60:])
+    scores = learnt(x[:60], y[:60], x[60:], texts[:60])
     assert stats.auroc(scores, y[60:]) == 1.0
 
 
