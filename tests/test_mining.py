@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptfix.evidence import harm_bound
-from promptfix.mining.calibration import calibrate, served, together
+from promptfix.mining.calibration import calibrate, cautious, served, together
 from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.files import write_text
 from promptfix.mining.outcomes import AnswerCache
@@ -138,7 +138,7 @@ def test_the_null_is_matched_by_a_rule_that_knows_nothing_only():
     null = search.null(other, real, runs=19, seed=0)
     assert (null.runs, null.matched) == (19, 0)
     nothing = replace(real, columns=(11,), factors=(1e-9,))
-    assert search.null(_half(x[250:] * 0, uplift[250:]), nothing, 19, seed=0).matched == null.found
+    assert search.null(_half(x[250:] * 0, uplift[250:]), nothing, 19, seed=0).matched == 19
 
 
 def test_a_note_that_always_helps_needs_a_rule_that_knows_where():
@@ -210,6 +210,45 @@ def test_the_harm_of_all_detectors_together_is_bounded():
     repaired, harmed = served(scores, uplift, at)
     assert (repaired, harmed) == (106, 4)
     assert harm_bound(harmed, 1000) <= 0.01
+
+
+def test_too_few_prompts_cannot_show_that_harm_is_bounded():
+    """No threshold keeps the bound on 200 prompts that people wrote, so nothing fires."""
+    rng = np.random.default_rng(0)
+    scores = rng.random((2, 1000))
+    uplift = rng.choice(np.array([-1, 0, 1], dtype=np.int8), (2, 1000), p=[0.04, 0.76, 0.2])
+    assert together(scores, uplift, 0.01, np.arange(1000) < 200) == [None, None]
+
+
+def test_thresholds_keep_the_bound_on_prompts_without_a_say_in_them():
+    """Six detectors that know nothing: set together they keep it where they were set only."""
+    rng = np.random.default_rng(5)
+    scores, uplift = np.full((6, 3000), -np.inf), np.zeros((6, 3000), dtype=np.int8)
+    for row in range(6):
+        here = slice(400 * row, 400 * (row + 1))
+        scores[row, here] = rng.random(400)
+        uplift[row, here] = rng.choice([-1, 0, 1], 400, p=[0.04, 0.76, 0.2])
+    folds = rng.integers(0, 5, 3000)
+
+    def true_harm(at):
+        return sum(0.04 * 400 * (1 - one) for one in at if one is not None) / 3000
+
+    careless, careful = together(scores, uplift, 0.01), cautious(scores, uplift, 0.01, folds)
+    assert true_harm(careful) <= 0.01 < true_harm(careless)
+    assert served(scores, uplift, [np.inf if a is None else a for a in careful])[0] > 20
+
+
+def test_generated_prompts_make_no_room_for_harm_to_others():
+    """Four harms keep the bound on 1,000 prompts, but not on the 400 of them that people wrote."""
+    uplift, scores = np.zeros((1, 1000), dtype=np.int8), np.full((1, 1000), -np.inf)
+    scores[0, :50] = np.arange(50, 0, -1)
+    uplift[0, :50] = 1
+    uplift[0, [9, 19, 29, 39]] = -1
+    written = np.arange(1000) < 400
+    assert served(scores, uplift, together(scores, uplift, 0.01)) == (46, 4)
+    assert served(scores, uplift, together(scores, uplift, 0.01, written)) == (9, 0)
+    assert served(scores, uplift, together(scores, uplift, 0.01, ~written)) == (46, 4)
+    assert served(scores, uplift, together(scores, uplift, 0.01, written & False)) == (46, 4)
 
 
 def test_no_detector_uses_up_the_budget_that_another_needs_more():

@@ -1,7 +1,9 @@
 """Where does a detector fire, and how much harm is left?
 
 Decided on prompts that selection did not see: for each detector alone, then for all of them
-together, since what has to stay bounded is the harm of the library as a whole.
+together, since what has to stay bounded is the harm of the library as a whole. It is bounded twice,
+on all prompts and on those that people wrote: generated ones are made for one note each, which
+hardly harms them, and would make room for harm elsewhere.
 """
 
 from __future__ import annotations
@@ -16,9 +18,13 @@ from promptfix.evidence import LEAST_RATIO, harm_bound, sign_test
 
 Floats = npt.NDArray[np.float64]
 Int8s = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.intp]
 
 LEAST = 1e-6
 """The lowest threshold: silence never fires."""
+SHARES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
+"""Of the budget, for which thresholds are tried; the largest first."""
 PRICES = (1, 2, 4, 8, 16, 32, 1000)
 """Repairs that one harm is taken to cost, when thresholds are looked for together."""
 
@@ -76,24 +82,32 @@ def calibrate(scores: Floats, uplift: Int8s, prompts: int, budget: float) -> Cal
     return max(allowed, key=lambda c: (c.net, c.threshold), default=None)
 
 
-def together(scores: Floats, uplift: Int8s, budget: float) -> list[float | None]:
+def together(
+    scores: Floats, uplift: Int8s, budget: float, written: Bools | None = None
+) -> list[float | None]:
     """Thresholds under which all detectors together repair most, with their harm in bounds.
 
     `scores` and `uplift` are [detectors, prompts], in the order in which detectors are served:
-    a prompt gets the note of the first that fires on it (score -inf: no note can be made). Begins
+    a prompt gets the note of the first that fires on it (score -inf: no note can be made).
+    `written` [prompts]: those that people wrote, on which alone the bounds have to hold too. Begins
     where all detectors pay one price for harm, the best of `PRICES`, so that none uses up the
     budget that another needs more; then changes one threshold at a time as long as the net repair
-    grows. Each detector keeps `LEAST_RATIO` by itself, too. None where one had better stay off.
+    grows. Each detector keeps `LEAST_RATIO` by itself, too. None where one had better stay off, and
+    everywhere if nothing keeps the bounds, as of fewer prompts than can show them.
     """
-    prompts = scores.shape[1]
-    options = [[np.inf, *_fair(s, u)] for s, u in zip(scores, uplift, strict=True)]
+    parts = _parts(scores.shape[1], written)
+    options = [[np.inf, *_fair(s, u, parts)] for s, u in zip(scores, uplift, strict=True)]
 
     def net(at: Sequence[float]) -> int:
+        for part in parts:
+            seen = served(scores[:, part], uplift[:, part], at)
+            if not _within(*seen, int(part.sum()), budget):
+                return -1
         repaired, harmed = served(scores, uplift, at)
-        return repaired - harmed if _within(repaired, harmed, prompts, budget) else -1
+        return repaired - harmed
 
     def at_price(price: float, which: int) -> float:
-        made = [count(scores[which], uplift[which], at, prompts) for at in options[which]]
+        made = [count(scores[which], uplift[which], at, scores.shape[1]) for at in options[which]]
         return max(made, key=lambda c: (c.repaired - price * c.harmed, c.threshold)).threshold
 
     starts = [[at_price(price, n) for n in range(len(options))] for price in PRICES]
@@ -106,7 +120,38 @@ def together(scores: Floats, uplift: Int8s, budget: float) -> list[float | None]
                 trial = [*chosen[:which], value, *chosen[which + 1 :]]
                 if net(trial) > best:
                     chosen, best, improved = trial, net(trial), True
-    return [None if np.isinf(at) else at for at in chosen]
+    return [None if np.isinf(at) or best < 0 else at for at in chosen]
+
+
+def cautious(
+    scores: Floats, uplift: Int8s, budget: float, folds: Ints, written: Bools | None = None
+) -> list[float | None]:
+    """The thresholds of `together` for so much of the budget as holds on prompts without a say.
+
+    Many thresholds that are set on the same prompts do less harm there than elsewhere. So for each
+    of `SHARES` of the budget they are set without one of the `folds` [prompts] and tried on it, in
+    turn; the largest share is taken whose harm on all of the folds is in the whole budget's bounds.
+    """
+    parts = _parts(scores.shape[1], written)
+    for share in SHARES:
+        seen = np.zeros((len(parts), 2), dtype=np.intp)
+        for fold in np.unique(folds):
+            here = folds == fold
+            rest = None if written is None else written[~here]
+            at = together(scores[:, ~here], uplift[:, ~here], share * budget, rest)
+            limits = [np.inf if one is None else one for one in at]
+            for row, part in enumerate(parts):
+                seen[row] += served(scores[:, here & part], uplift[:, here & part], limits)
+        counts = zip(seen.tolist(), parts, strict=True)
+        if all(_within(*pair, int(part.sum()), budget) for pair, part in counts):
+            return together(scores, uplift, share * budget, written)
+    return [None] * len(scores)
+
+
+def _parts(prompts: int, written: Bools | None) -> list[Bools]:
+    """The prompts on which harm is bounded: all, and those that people wrote, if there are any."""
+    every = np.ones(prompts, dtype=np.bool_)
+    return [every] if written is None or not written.any() else [every, written]
 
 
 def served(scores: Floats, uplift: Int8s, at: Sequence[float]) -> tuple[int, int]:
@@ -120,10 +165,15 @@ def _within(repaired: int, harmed: int, prompts: int, budget: float) -> bool:
     return repaired >= LEAST_RATIO * harmed and harm_bound(harmed, prompts) <= budget
 
 
-def _fair(scores: Floats, uplift: Int8s) -> list[float]:
-    """Those of them at which a detector keeps `LEAST_RATIO` by itself."""
-    found = [count(scores, uplift, at, len(scores)) for at in _useful(scores, uplift)]
-    return [c.threshold for c in found if c.repaired >= LEAST_RATIO * c.harmed]
+def _fair(scores: Floats, uplift: Int8s, parts: Sequence[Bools]) -> list[float]:
+    """Those of them at which a detector keeps `LEAST_RATIO` by itself, on each part."""
+
+    def keeps(at: float, part: Bools) -> bool:
+        seen = count(scores[part], uplift[part], at, len(scores))
+        return seen.repaired >= LEAST_RATIO * seen.harmed
+
+    useful = _useful(scores, uplift)
+    return [at for at in useful if all(keeps(at, part) for part in parts)]
 
 
 def _useful(scores: Floats, uplift: Int8s) -> list[float]:

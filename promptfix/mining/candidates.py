@@ -11,11 +11,11 @@ import numpy as np
 from promptfix.evidence import HARM_BUDGET, matched
 from promptfix.formats import Annotation
 from promptfix.measures import Null, Outcomes, Selection
-from promptfix.mining.calibration import Calibrated, Floats, calibrate, count, served, together
+from promptfix.mining.calibration import Calibrated, Floats, calibrate, cautious, count, served
 from promptfix.mining.halves import Evidence
 from promptfix.mining.outcomes import Bools, Ints
 from promptfix.mining.search import Half, Search
-from promptfix.mining.selection import Choice, Values
+from promptfix.mining.selection import Choice, Values, folds_of
 from promptfix.tasks import Task
 
 WORD_SHARE = 0.25
@@ -91,7 +91,9 @@ def candidates(evidence: Evidence, task: Task, runs: int, log: Callable[[str], o
         known = best.get(annotation.misunderstanding)
         if candidate and (known is None or _promise(candidate) > _promise(known)):
             best[annotation.misunderstanding] = candidate
-    return _settled(list(best.values()), int(evidence.calibration(task).sum()), report)
+    held = np.flatnonzero(evidence.calibration(task))
+    folds = folds_of([evidence.items[i].group for i in held.tolist()])
+    return _settled(list(best.values()), folds, evidence.written[held], report)
 
 
 def _promise(candidate: Candidate) -> tuple[int, float]:
@@ -177,14 +179,24 @@ def _in_form(
     return found, search, evidence.half(x, held & can, annotation.id)
 
 
-def _settled(found: Sequence[Candidate], prompts: int, report: dict[str, Any]) -> Found:
-    """Set all thresholds anew, so that the library as a whole keeps the budget."""
+def _settled(
+    found: Sequence[Candidate], folds: Ints, written: Bools, report: dict[str, Any]
+) -> Found:
+    """Set all thresholds anew, so that the library as a whole keeps the budget.
+
+    Args:
+        found: The rules, one for a misunderstanding.
+        folds: [items of the calibration half].
+        written: [items of the calibration half] those that people wrote.
+        report: Told there what is dropped.
+    """
+    prompts = len(written)
     kept = sorted(found, key=lambda c: c.rank)
     for _ in range(5):
         if not kept:
             break
         scores, uplift = _stacked(kept)
-        at = together(scores, uplift, HARM_BUDGET)
+        at = cautious(scores, uplift, HARM_BUDGET, folds, written)
         changed = [
             replace(c, calibrated=count(c.scores, c.uplift, value, prompts))
             for c, value in zip(kept, at, strict=True)

@@ -46,6 +46,11 @@ class Evidence:
         """[items]: all that are no variants. Counts are of these: variants are not independent."""
         return np.array([not item.variant for item in self.items], dtype=np.bool_)
 
+    @property
+    def written(self) -> Bools:
+        """[items]: all that people wrote, and no program."""
+        return np.array([not item.generated for item in self.items], dtype=np.bool_)
+
     def calibration(self, task: Task) -> Bools:
         """[items]: whether an item is one of those that thresholds are set on."""
         return self.held(task) & self.original

@@ -110,8 +110,8 @@ class Search:
         for _ in range(runs):
             choice = self.best(self._half.shuffled(rng))
             held = other.shuffled(rng)
-            if choice is None:
-                continue
-            found += 1
-            matched += told(choice.scores(held.x), held.repaired, held.weights) >= known
+            found += choice is not None
+            # No rule tells nothing, and a real one that tells nothing is matched by that.
+            tells = told(choice.scores(held.x), held.repaired, held.weights) if choice else 0.0
+            matched += tells >= known
         return Null(runs=runs, found=found, matched=matched)
