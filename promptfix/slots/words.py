@@ -14,10 +14,10 @@ from promptfix.slots.lemmas import plural, singular
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 DIGITS = re.compile(r"(?:\$ ?)?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?")
 _TOKEN = re.compile(rf"(?P<number>{DIGITS.pattern})|(?P<word>{WORD.pattern})|(?P<mark>[^\s\w])")
-_ASKS = re.compile(
-    r"(?i:\b(?:how|what|when|which)\b[^.?!]*\?)|\bHow\b"
-    r"|(?i:\b(?:find the|calculate|compute|convert|determine)\b)"
-)
+_ASKING = re.compile(r"\b(?:how|what|when|which)\b", re.IGNORECASE)
+_HOW_MANY = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
+_TASK = re.compile(r"\bHow\b|(?i:\b(?:find the|calculate|compute|convert|determine)\b)")
+_CLAUSE = re.compile(r"[^.?!]+[.?!]?")
 _RATIO = re.compile(r"\s*(?:%|percent\b|times\b)", re.IGNORECASE)
 _SENTENCE = re.compile(r".+?(?:[.!?](?=\s|[\"'\u201d\u2019]|$)|[\r\n]+|$)", re.DOTALL)
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|vs)\.$")
@@ -115,7 +115,12 @@ def sentences(text: str) -> tuple[Span, ...]:
 
 def asks(text: str) -> bool:
     """Whether a text asks for anything; if not, nothing depends on what its words stand for."""
-    return bool(_ASKS.search(text))
+    if _TASK.search(text):
+        return True
+    clauses = _CLAUSE.findall(text)  # one by one: a pattern over all is quadratic
+    asked = any(clause[-1] == "?" and _ASKING.search(clause) for clause in clauses)
+    # The mark may have been left off at the end.
+    return asked or bool(clauses and clauses[-1][-1] not in ".!" and _HOW_MANY.search(clauses[-1]))
 
 
 def question(text: str) -> Span | None:
