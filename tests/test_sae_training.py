@@ -1,6 +1,7 @@
 """An SAE of one's own: trained on what promptfix looks at, resumed, measured, ready to use."""
 
 import json
+import shutil
 from itertools import islice
 
 import pytest
@@ -21,6 +22,7 @@ from promptfix.training.documents import (
     from_turn,
     read_texts,
 )
+from promptfix.training.sae import keep_features
 from tests.tiny import TEMPLATE, TEXTS, WIDTH, save_model
 
 K, FEATURES, STEPS = 8, 64, 60
@@ -74,6 +76,20 @@ def test_what_was_measured_is_seen_again(trained):
     found = measure(network, folder, list(read_texts(trained / "texts.txt"))[:100])
     assert found.l0 == pytest.approx(quality["l0"], rel=0.2)
     assert 1 - found.unexplained == pytest.approx(quality["explained_variance"], abs=0.1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_features_that_hardly_fire_can_be_left_out(trained, tmp_path):
+    """Those that stay fire as before, in their order, and the folder still loads as an SAE."""
+    folder = shutil.copytree(trained / "sae" / "layer-1", tmp_path / "fewer")
+    before, x = Sae.load(folder), torch.randn(50, WIDTH) * 3
+    counts = torch.arange(FEATURES).flip(0)
+    keep_features(folder, counts, 40)
+    after = Sae.load(folder)
+    assert after.config.d_sae == 40
+    torch.testing.assert_close(after.encode(x), before.encode(x)[:, :40])
+    keep_features(folder, counts[:40].flip(0), 10)
+    torch.testing.assert_close(Sae.load(folder).encode(x), before.encode(x)[:, 30:40])
 
 
 def test_an_interrupted_training_goes_on(tmp_path, monkeypatch, capsys):

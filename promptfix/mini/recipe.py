@@ -18,7 +18,7 @@ from promptfix.mini import chat
 from promptfix.mini.corpus.mix import Mixture
 from promptfix.mini.train import Recipe, WrongStartError, train
 from promptfix.training.documents import Document
-from promptfix.training.sae import SaePlan
+from promptfix.training.sae import QUALITY, SaePlan
 
 HELD = 1000
 """Documents that the SAE's threshold and quality are measured on."""
@@ -33,7 +33,7 @@ class Preset:
     name: str = "mini"
 
 
-FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=80, half=True))
+FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=69, kept=6624, half=True))
 """The recipe on two CPU cores."""
 GPU = Preset(
     replace(FULL.model, tokens=229_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.4),
@@ -115,7 +115,7 @@ def run(
             train(chosen.model, folder, data, start=start, compiled=compiled)
         except WrongStartError as error:
             raise RecipeError(f"{start} cannot be gone on from: {error}") from error
-    if not (folder / "sae" / "sae_weights.safetensors").exists():
+    if not (folder / "sae" / QUALITY).exists():  # written when all else is done
         add_sae(folder, data, chosen)
     return folder
 

@@ -3,7 +3,8 @@
 The activations are those that promptfix looks at when it runs. BatchTopK (Bussmann et al. 2024) is
 trained and saved as JumpReLU; its threshold, which training leaves as a moving average, is set anew
 at the end, so that the mean number of active features is `k`. TopK (Gao et al. 2024) stays what it
-is. Several layers are trained in one pass over the text.
+is. Several layers are trained in one pass over the text. Features that hardly ever fire can be left
+out at the end: no detector can be learnt from them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +33,8 @@ from promptfix.training.documents import Corpus, Document
 from promptfix.training.quality import Quality, measure_quality
 
 QUALITY = "quality.json"
+_COUNTED = 1_000_000
+"""Positions of the training text on which firings are counted."""
 _CHECKPOINTS = 20
 """How many are made on the way, the last of which is kept."""
 
@@ -45,7 +49,7 @@ class SaePlan:
 
     layer: int
     width: int
-    """Features."""
+    """Features that are trained."""
     k: int
     """Mean active features per token."""
     kind: Literal["batchtopk", "topk"] = "batchtopk"
@@ -55,6 +59,8 @@ class SaePlan:
     batch: int = 2048
     buffer: int = 65_536
     seed: int = 0
+    kept: int | None = None
+    """How many of them are kept: those that fire most often. None: all."""
     half: bool = False
     """Store the two large matrices in float16, in half the space; all computing is in float32."""
 
@@ -77,8 +83,10 @@ def train_saes(
 
     The same call goes on where an interrupted one ended: checkpoints lie beside the first folder
     until all is done. Raises LensError if the model has no such layer, and SaeTrainingError if the
-    checkpoints are of another plan.
+    checkpoints are of another plan, text or model.
     """
+    if plan.kept is not None and plan.kind != "batchtopk":
+        raise SaeTrainingError(f"of a {plan.kind} SAE all features are kept; leave `kept` out")
     torch.manual_seed(plan.seed)
     outs = dict(sorted(outs.items()))
     hooks = {layer: name_of_layer(network.model, layer) for layer in outs}
@@ -86,7 +94,7 @@ def train_saes(
     checkpoints = first.with_name(f"{first.name}.checkpoints")
     plans = {layer: replace(plan, layer=layer) for layer in outs}
     saes = {str(layer): _untrained(network, plans[layer], hooks[layer], about) for layer in outs}
-    _fit(network, corpus, plan, saes, checkpoints)
+    _fit(network, corpus, plan, saes, checkpoints, about)
     measured: dict[int, Quality] = {}
     for layer, out in outs.items():
         out.mkdir(parents=True, exist_ok=True)
@@ -97,6 +105,9 @@ def train_saes(
         if plan.kind == "batchtopk":
             x = _prompt_activations(network, hooks[layer], corpus)
             settled["threshold"] = set_threshold(out, x, plan.k)
+            if plan.kept is not None:
+                keep_features(out, firings(network, Sae.load(out), corpus), plan.kept)
+                settled["threshold"] = set_threshold(out, x, plan.k)
         measured[layer] = measure_quality(network, Sae.load(out), corpus.held[1::2] or corpus.held)
         _note(out, measured[layer], settled)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -104,7 +115,12 @@ def train_saes(
 
 
 def _fit(
-    network: Network, corpus: Corpus, plan: SaePlan, saes: dict[str, Any], checkpoints: Path
+    network: Network,
+    corpus: Corpus,
+    plan: SaePlan,
+    saes: dict[str, Any],
+    checkpoints: Path,
+    about: About,
 ) -> None:
     """Train the SAEs (name -> SAE) in place."""
     from promptfix.training.trainer import Trainer
@@ -118,7 +134,8 @@ def _fit(
         buffer=plan.buffer // len(saes),
         seed=plan.seed,
     )
-    digest = sha256(json.dumps([asdict(plan), hooks], sort_keys=True).encode()).hexdigest()
+    decides = [asdict(plan), hooks, about.data_digest, model_sha256(about.model_folder)]
+    digest = sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     config = _trainer_config(plan, str(network.model.device), checkpoints)
     try:
         trainer = Trainer(config, saes, hooks, activations, digest)
@@ -202,6 +219,31 @@ def _halve(folder: Path) -> None:
     weights = load_file(folder / WEIGHTS)
     halved = {name: weights[name].half() for name in ("W_enc", "W_dec")}
     save_file(weights | halved, folder / WEIGHTS)
+
+
+@torch.inference_mode()
+def firings(network: Network, sae: Sae, corpus: Corpus) -> Tensor:
+    """[features]: how often each fires on the first million positions of the training text."""
+    hook, batch = sae.config.hook, 4096
+    stream = Activations(network, corpus.stream(), [hook], batch=batch, buffer=16 * batch)
+    counts = torch.zeros(sae.config.d_sae, dtype=torch.int64)
+    for found in islice(stream, _COUNTED // batch):
+        counts += (sae.encode(found[hook]) != 0).sum(0).cpu()
+    return counts
+
+
+def keep_features(folder: Path, counts: Tensor, kept: int) -> None:
+    """Leave out of an SAE's folder all but the `kept` features with the highest counts [features].
+
+    Those that are kept stay in their order.
+    """
+    weights, file = load_file(folder / WEIGHTS), folder / CONFIG
+    chosen = counts.argsort(descending=True, stable=True)[:kept].sort().values
+    along = {"W_enc": 1, "W_dec": 0, "b_enc": 0, "threshold": 0}
+    fewer = {n: weights[n].index_select(dim, chosen).contiguous() for n, dim in along.items()}
+    save_file(weights | fewer, folder / WEIGHTS)
+    config = json.loads(file.read_text("utf-8")) | {"d_sae": len(chosen)}
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 @torch.inference_mode()
