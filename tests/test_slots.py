@@ -327,3 +327,36 @@ def test_base_forms(word: str, form: str) -> None:
 def test_singulars(word: str, form: str) -> None:
     """Plurals lead to their singular."""
     assert singular(word) == form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ron bought 4 packs of gum with 5 pieces each. He had 7 pieces. How many pieces has he?",
+        "Ida put 3 cards on 8 pages each. She has 6 cards left. How many cards had she?",
+        "Ida baked 3 pies from every bag of 9 apples. Al baked 4 pies. How many pies is that?",
+        "There are 6 hens, 4 cups and 9 cups. How many cups are there for the hens?",
+        "In total Ann had 8 red caps, 4 red caps and 6 blue caps dyed red. How many red caps?",
+    ],
+)
+def test_a_number_that_may_be_needed_is_not_left_out(text: str) -> None:
+    """Where a number hangs together with one that counts, or is of its kind, nothing is said."""
+    assert FILLERS["asked"].fill(text, None, TABLES) is None
+    assert FILLERS["unasked"].fill(text, None, TABLES) is None
+
+
+def test_two_numbers_are_said_to_count_only_if_two_do() -> None:
+    """Of three numbers that count the note with "two" says nothing; the fourth may be left out."""
+    text = "Al has 9 figs, 5 figs, 3 figs and 8 cups. How many figs has he?"
+    assert FILLERS["asked"].fill(text, None, TABLES) is None
+    unasked = FILLERS["unasked"].fill(text, None, TABLES)
+    assert unasked is not None
+    assert unasked["others"] == "8 cups"
+
+
+def test_a_tool_that_stands_behind_with_is_left_out() -> None:
+    """What follows a number that counts, behind "with", is not what it is to be multiplied by."""
+    text = "Al drew 23 maps with 2 pens. He sold 8 maps. How many maps has he not sold?"
+    filled = FILLERS["asked"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["pair"] == "23 and 8"

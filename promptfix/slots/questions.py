@@ -28,13 +28,13 @@ _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 
 
 def asked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """What is asked for and the numbers that count for it: `noun`, `numbers`, `pair`.
+    """What is asked for and the two numbers that count for it: `noun`, `numbers`, `pair`.
 
-    `pair` is the numbers again, the largest first.
+    `pair` is the numbers again, the largest first. Nothing where more count: notes say "two".
     """
     del span, tables
     noun, found = _asked_noun(text), sort_numbers(text)
-    if not noun or found is None:
+    if not noun or found is None or len(found.counting) != 2:
         return None
     numbers = ", ".join(q.number for q in found.counting)
     return {"noun": noun, "numbers": numbers, "pair": listed(found.counting)}
