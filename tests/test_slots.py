@@ -360,3 +360,24 @@ def test_a_tool_that_stands_behind_with_is_left_out() -> None:
     filled = FILLERS["asked"].fill(text, None, TABLES)
     assert filled is not None
     assert filled["pair"] == "23 and 8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ida had 9 red figs and 5 dry figs. She lost 4. How many more red figs than dry figs?",
+        "Ann has 12 figs. Tom has 5 figs. Bo gets 4 figs. How many more figs has Ann than Tom?",
+        "Ann had 12 and Tom had 5. Bo had 4 cups. How many more figs had Ann than Tom?",
+    ],
+)
+def test_two_numbers_are_not_compared_if_a_third_may_change_one(text: str) -> None:
+    """A third number without a noun, or of the same things, leaves open what is compared."""
+    assert FILLERS["difference"].fill(text, None, TABLES) is None
+
+
+def test_a_number_of_other_things_does_not_hinder_a_comparison() -> None:
+    """What a third number counts is named, and is neither side's."""
+    text = (
+        "Ida has 9 red figs, 5 dry figs and 4 cups. How many more red figs than dry figs has she?"
+    )
+    assert FILLERS["difference"].fill(text, None, TABLES) == {"first": "9", "second": "5"}

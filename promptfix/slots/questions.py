@@ -92,9 +92,16 @@ def _pair(text: str, left: str, right: str) -> tuple[Quantity, Quantity] | None:
     both = (one & other) | {w for w in one if all(_about(text, q, {w}) for q in given)}
     first = [q for q in given if _about(text, q, one - both)]
     second = [q for q in given if _about(text, q, other - both)]
-    if len(first) == 1 and len(second) == 1 and first != second:
-        return first[0], second[0]
-    return None
+    if len(first) != 1 or len(second) != 1 or first == second:
+        return None
+    pair = first[0], second[0]
+    return None if any(_competes(q, pair) for q in given if q not in pair) else pair
+
+
+def _competes(third: Quantity, pair: tuple[Quantity, Quantity]) -> bool:
+    """Whether a third number may be of the things that a pair counts: it can change their sum."""
+    heads = {quantity.key[-1] for quantity in pair if quantity.key}
+    return not third.key or third.key[-1] in heads or not all(q.key for q in pair)
 
 
 def _content(side: str) -> set[str]:
