@@ -381,3 +381,17 @@ def test_a_number_of_other_things_does_not_hinder_a_comparison() -> None:
         "Ida has 9 red figs, 5 dry figs and 4 cups. How many more red figs than dry figs has she?"
     )
     assert FILLERS["difference"].fill(text, None, TABLES) == {"first": "9", "second": "5"}
+
+
+@pytest.mark.parametrize("middle", [" " * 4000, "1" * 4000, "more " * 4000, "times " * 4000])
+def test_a_long_text_without_a_comparison_is_soon_read(middle: str) -> None:
+    """A hostile text returns: no search starts from every one of its characters."""
+    assert FILLERS["comparison"].fill(f"How many 5{middle}x?", None, TABLES) is None
+
+
+def test_a_comparison_behind_another_clause_is_found() -> None:
+    """A comparison begins where a clause does, not only where the text does."""
+    text = "Al sat, and there he read. Ida has 5 more figs than Bo. How many figs has Ida?"
+    filled = FILLERS["comparison"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["restated"] == "Bo has 5 fewer figs than Ida"
