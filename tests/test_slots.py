@@ -395,3 +395,30 @@ def test_a_comparison_behind_another_clause_is_found() -> None:
     filled = FILLERS["comparison"].fill(text, None, TABLES)
     assert filled is not None
     assert filled["restated"] == "Bo has 5 fewer figs than Ida"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Al has 9 five-dollar bills and 6 one-dollar bills. How much money is that?",
+        "Ida made 10 two-point shots and 4 three-point shots. How many points did she get?",
+        "There are 11 cows and 7 hens. How many legs do the cows have?",
+        "If a flight takes 8 hours, and the plane has 66 seats, how many minutes does it take?",
+        "A trio, 9 fiddlers and 4 pipers played. How many people is that?",
+        "A bed is 9 feet long and 4 feet wide. How many feet of wire go around it?",
+        "Al is 12 and walks 300 yards to school. How many yards is it there and back?",
+        "One of the twins got 9 books and 4 games, the other the same. How many gifts is that?",
+        "Milk is $9 a month, or $99 for the whole year at once. How much does one save in a year?",
+    ],
+)
+def test_a_hidden_number_makes_a_problem_more_than_plain(text: str) -> None:
+    """Two numbers in digits are not all if a word, a part or a unit brings another."""
+    assert FILLERS["two-numbers"].fill(text, None, TABLES) is None
+
+
+def test_a_unit_that_is_asked_for_hides_nothing() -> None:
+    """Nickels that are counted as nickels need no cents."""
+    text = "Al has 9 nickels. He finds 4 nickels. How many nickels has he?"
+    filled = FILLERS["two-numbers"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["pair"] == "9 and 4"
