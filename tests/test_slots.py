@@ -422,3 +422,26 @@ def test_a_unit_that_is_asked_for_hides_nothing() -> None:
     filled = FILLERS["two-numbers"].fill(text, None, TABLES)
     assert filled is not None
     assert filled["pair"] == "9 and 4"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Al had 9 figs. His aunt gave him 7 figs. How many figs has Al?",
+        "Al had 9 figs. Ida sent Al 7 figs. How many figs has Al?",
+        "Al had 9 figs. Ida gave 7 figs to Al. How many figs has Al?",
+        "Al saw 5 flies with 6 legs. How many legs is that?",
+        "A score of 9 beats 5. How many points is that?",
+    ],
+)
+def test_a_gift_or_a_noun_does_not_tell_what_becomes_smaller(text: str) -> None:
+    """What is given to the one asked about makes his number larger, and "5 flies" are no verb."""
+    assert FILLERS["change"].fill(text, None, TABLES) is None
+
+
+def test_a_gift_to_another_makes_a_number_smaller() -> None:
+    """The question is about the giver."""
+    text = "Al had 9 figs. He gave 7 figs to Ida. How many figs has Al?"
+    filled = FILLERS["change"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["effect"] == "smaller"

@@ -70,7 +70,7 @@ def start_unknown(text: str, span: Span | None, tables: Tables) -> dict[str, str
     asking = question(text)
     if asking is None or not _START.search(asking.of(text)):
         return None
-    change = last_change(text[: asking.start], tables)
+    change = last_change(text[: asking.start], tables, asking.of(text))
     ends = [q for q in quantities(text) if _END.search(_clause(text, q))]
     ends = [q for q in ends if change is None or q.start != change.quantity.start]
     if change is None or not ends:
