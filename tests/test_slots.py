@@ -327,3 +327,121 @@ def test_base_forms(word: str, form: str) -> None:
 def test_singulars(word: str, form: str) -> None:
     """Plurals lead to their singular."""
     assert singular(word) == form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ron bought 4 packs of gum with 5 pieces each. He had 7 pieces. How many pieces has he?",
+        "Ida put 3 cards on 8 pages each. She has 6 cards left. How many cards had she?",
+        "Ida baked 3 pies from every bag of 9 apples. Al baked 4 pies. How many pies is that?",
+        "There are 6 hens, 4 cups and 9 cups. How many cups are there for the hens?",
+        "In total Ann had 8 red caps, 4 red caps and 6 blue caps dyed red. How many red caps?",
+    ],
+)
+def test_a_number_that_may_be_needed_is_not_left_out(text: str) -> None:
+    """Where a number hangs together with one that counts, or is of its kind, nothing is said."""
+    assert FILLERS["asked"].fill(text, None, TABLES) is None
+    assert FILLERS["unasked"].fill(text, None, TABLES) is None
+
+
+def test_two_numbers_are_said_to_count_only_if_two_do() -> None:
+    """Of three numbers that count the note with "two" says nothing; the fourth may be left out."""
+    text = "Al has 9 figs, 5 figs, 3 figs and 8 cups. How many figs has he?"
+    assert FILLERS["asked"].fill(text, None, TABLES) is None
+    unasked = FILLERS["unasked"].fill(text, None, TABLES)
+    assert unasked is not None
+    assert unasked["others"] == "8 cups"
+
+
+def test_a_tool_that_stands_behind_with_is_left_out() -> None:
+    """What follows a number that counts, behind "with", is not what it is to be multiplied by."""
+    text = "Al drew 23 maps with 2 pens. He sold 8 maps. How many maps has he not sold?"
+    filled = FILLERS["asked"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["pair"] == "23 and 8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ida had 9 red figs and 5 dry figs. She lost 4. How many more red figs than dry figs?",
+        "Ann has 12 figs. Tom has 5 figs. Bo gets 4 figs. How many more figs has Ann than Tom?",
+        "Ann had 12 and Tom had 5. Bo had 4 cups. How many more figs had Ann than Tom?",
+    ],
+)
+def test_two_numbers_are_not_compared_if_a_third_may_change_one(text: str) -> None:
+    """A third number without a noun, or of the same things, leaves open what is compared."""
+    assert FILLERS["difference"].fill(text, None, TABLES) is None
+
+
+def test_a_number_of_other_things_does_not_hinder_a_comparison() -> None:
+    """What a third number counts is named, and is neither side's."""
+    text = (
+        "Ida has 9 red figs, 5 dry figs and 4 cups. How many more red figs than dry figs has she?"
+    )
+    assert FILLERS["difference"].fill(text, None, TABLES) == {"first": "9", "second": "5"}
+
+
+@pytest.mark.parametrize("middle", [" " * 4000, "1" * 4000, "more " * 4000, "times " * 4000])
+def test_a_long_text_without_a_comparison_is_soon_read(middle: str) -> None:
+    """A hostile text returns: no search starts from every one of its characters."""
+    assert FILLERS["comparison"].fill(f"How many 5{middle}x?", None, TABLES) is None
+
+
+def test_a_comparison_behind_another_clause_is_found() -> None:
+    """A comparison begins where a clause does, not only where the text does."""
+    text = "Al sat, and there he read. Ida has 5 more figs than Bo. How many figs has Ida?"
+    filled = FILLERS["comparison"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["restated"] == "Bo has 5 fewer figs than Ida"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Al has 9 five-dollar bills and 6 one-dollar bills. How much money is that?",
+        "Ida made 10 two-point shots and 4 three-point shots. How many points did she get?",
+        "There are 11 cows and 7 hens. How many legs do the cows have?",
+        "If a flight takes 8 hours, and the plane has 66 seats, how many minutes does it take?",
+        "A trio, 9 fiddlers and 4 pipers played. How many people is that?",
+        "A bed is 9 feet long and 4 feet wide. How many feet of wire go around it?",
+        "Al is 12 and walks 300 yards to school. How many yards is it there and back?",
+        "One of the twins got 9 books and 4 games, the other the same. How many gifts is that?",
+        "Milk is $9 a month, or $99 for the whole year at once. How much does one save in a year?",
+    ],
+)
+def test_a_hidden_number_makes_a_problem_more_than_plain(text: str) -> None:
+    """Two numbers in digits are not all if a word, a part or a unit brings another."""
+    assert FILLERS["two-numbers"].fill(text, None, TABLES) is None
+
+
+def test_a_unit_that_is_asked_for_hides_nothing() -> None:
+    """Nickels that are counted as nickels need no cents."""
+    text = "Al has 9 nickels. He finds 4 nickels. How many nickels has he?"
+    filled = FILLERS["two-numbers"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["pair"] == "9 and 4"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Al had 9 figs. His aunt gave him 7 figs. How many figs has Al?",
+        "Al had 9 figs. Ida sent Al 7 figs. How many figs has Al?",
+        "Al had 9 figs. Ida gave 7 figs to Al. How many figs has Al?",
+        "Al saw 5 flies with 6 legs. How many legs is that?",
+        "A score of 9 beats 5. How many points is that?",
+    ],
+)
+def test_a_gift_or_a_noun_does_not_tell_what_becomes_smaller(text: str) -> None:
+    """What is given to the one asked about makes his number larger, and "5 flies" are no verb."""
+    assert FILLERS["change"].fill(text, None, TABLES) is None
+
+
+def test_a_gift_to_another_makes_a_number_smaller() -> None:
+    """The question is about the giver."""
+    text = "Al had 9 figs. He gave 7 figs to Ida. How many figs has Al?"
+    filled = FILLERS["change"].fill(text, None, TABLES)
+    assert filled is not None
+    assert filled["effect"] == "smaller"

@@ -8,6 +8,7 @@ from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import bases
 from promptfix.slots.words import (
+    VALUES,
     Piece,
     Quantity,
     asks,
@@ -17,6 +18,11 @@ from promptfix.slots.words import (
     sentence_at,
 )
 
+_GIVES = frozenset("give send lend hand mail".split())
+"""These make one side's number smaller and the other's larger."""
+_TAKER = re.compile(r"\s+(?:(?i:him|her|it|them|me|us|you|his|their)|[A-Z]\w+)\b")
+_TO = re.compile(r"[^.,;?!]*?\bto\s+(?:(?i:my|his|her|their|the)\s+)?(\w+)")
+_NOUN_FOLLOWS = frozenset("a an the his her its their my our your this that these those".split())
 _PAID = ("buy", "bought", "order")
 """What these gain is not the money behind them."""
 
@@ -41,19 +47,24 @@ def change(text: str, span: Span | None, tables: Tables) -> dict[str, str] | Non
     if asking is None and not asks(text):
         return None
     told = text[: asking.start] if asking else text
-    last = last_change(told, tables)
+    last = last_change(told, tables, asking.of(text) if asking else text)
     if last is None:
         return None
     return {"verb": last.verb, "number": last.quantity.number, "effect": last.effect}
 
 
-def last_change(text: str, tables: Tables) -> Changed | None:
-    """The last verb of the table that has a number behind it in its clause."""
+def last_change(text: str, tables: Tables, asked: str) -> Changed | None:
+    """The last verb of the table that has a number behind it in its clause.
+
+    None if it gives to somebody who may be the one that the question, `asked`, is about.
+    """
     every, numbers = pieces(text), quantities(text)
     for at in range(len(every) - 1, -1, -1):
         for verb in _phrases(every, at):
             entry = next((tables.changes[b] for b in _bases(verb) if b in tables.changes), None)
             quantity = _object(text, every[at], numbers)
+            if entry and quantity and _received(text, every[at], quantity, asked):
+                return None
             if entry and quantity and not (verb.startswith(_PAID) and quantity.noun == "dollars"):
                 return Changed(verb, entry.effect, quantity)
     return None
@@ -64,6 +75,9 @@ def _phrases(every: Sequence[Piece], at: int) -> list[str]:
     piece = every[at]
     if piece.kind != "word" or piece.low == "left":  # "had 5 left" is no change
         return []
+    before = every[at - 1] if at else piece
+    if before.kind == "number" or before.low in _NOUN_FOLLOWS or before.low in VALUES:
+        return []  # "5 flies", "a score of" are things
     behind = [p.text for p in every[at + 1 : at + 7] if p.low in {"away", "up", "down", "out"}]
     return [f"{piece.low} {particle.lower()}" for particle in behind[:1]] + [piece.low]
 
@@ -78,3 +92,12 @@ def _object(text: str, verb: Piece, numbers: Sequence[Quantity]) -> Quantity | N
     behind = [q for q in numbers if verb.end <= q.start < sentence.end]
     clean = [q for q in behind if not re.search(r"[,;]", text[verb.end : q.start])]
     return clean[0] if clean else None
+
+
+def _received(text: str, verb: Piece, quantity: Quantity, asked: str) -> bool:
+    """Whether a gift may make the number larger: "gave him 7 dimes", "gave 7 dimes to Tom"."""
+    if _GIVES.isdisjoint(bases(verb.low)):
+        return False
+    to = _TO.match(text, quantity.end)
+    named = to and to[1].lower() in {piece.low for piece in pieces(asked)}
+    return bool(_TAKER.match(text[verb.end : quantity.start]) or named)

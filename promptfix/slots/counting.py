@@ -45,6 +45,11 @@ _HELPING = frozenset("did does do more many much".split())
 _NOUNS = frozenset("person child foot tooth goose mouse ox die leaf loaf knife life half".split())
 _VERB_FORMS = frozenset({*IRREGULAR, *IRREGULAR.values()}) - _NOUNS
 _CUT = re.compile(r"(?i)[,;]|\b(?:and|but|while|than)\b")
+_APART = re.compile(r"(?i)[,.;?!]|\band\b")
+"""Between two numbers that are no product; the next three make them one."""
+_JOINED = re.compile(r"(?i)\b(?:each|every|per|of)\b")
+_HOLDING = re.compile(r"(?i)\bwith\b")
+_JOINED_BEHIND = re.compile(r"(?i)(?:\s+\w+){0,2}\s+(?:each|apiece)\b")
 
 
 class Numbers(NamedTuple):
@@ -69,8 +74,22 @@ def sort_numbers(text: str) -> Numbers | None:
         chosen = _apart(text, asked, given)
     if not 2 <= len(chosen) < len(given):
         return None
+    if any(_torn(text, a, b, chosen) for a, b in pairwise(given)):
+        return None
     counting = tuple(q for q in given if q in chosen)
     return Numbers(counting, tuple(q for q in given if q not in chosen))
+
+
+def _torn(text: str, one: Quantity, two: Quantity, chosen: Sequence[Quantity]) -> bool:
+    """Whether just one of two numbers of a product is chosen: "4 packs with 5 pens each".
+
+    What follows the chosen one behind "with" is no product: "23 letters with 2 pens".
+    """
+    between = text[one.end : two.start]
+    if (one in chosen) == (two in chosen) or _APART.search(between):
+        return False
+    holds = two in chosen and _HOLDING.search(between)
+    return bool(holds or _JOINED.search(between) or _JOINED_BEHIND.match(text, two.end))
 
 
 def _strictly(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
@@ -104,8 +123,10 @@ def _alike(asked: str, given: Sequence[Quantity]) -> list[Quantity]:
     noun = noun_key(words)
     if not noun or re.search(rf"{re.escape(words)}\s+(?:and|or)\b", asked):
         return []
+    named = {singular(piece.low) for piece in pieces(asked)} - {noun[-1]}
     about = [q for q in given if same_things(noun, q.key)]
-    return about if all(_of_other_kind(q) for q in given if q not in about) else []
+    others = [q for q in given if q not in about]
+    return about if all(_of_other_kind(q) and q.key[-1] not in named for q in others) else []
 
 
 def _of_other_kind(quantity: Quantity) -> bool:

@@ -28,13 +28,13 @@ _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 
 
 def asked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """What is asked for and the numbers that count for it: `noun`, `numbers`, `pair`.
+    """What is asked for and the two numbers that count for it: `noun`, `numbers`, `pair`.
 
-    `pair` is the numbers again, the largest first.
+    `pair` is the numbers again, the largest first. Nothing where more count: notes say "two".
     """
     del span, tables
     noun, found = _asked_noun(text), sort_numbers(text)
-    if not noun or found is None:
+    if not noun or found is None or len(found.counting) != 2:
         return None
     numbers = ", ".join(q.number for q in found.counting)
     return {"noun": noun, "numbers": numbers, "pair": listed(found.counting)}
@@ -70,7 +70,7 @@ def start_unknown(text: str, span: Span | None, tables: Tables) -> dict[str, str
     asking = question(text)
     if asking is None or not _START.search(asking.of(text)):
         return None
-    change = last_change(text[: asking.start], tables)
+    change = last_change(text[: asking.start], tables, asking.of(text))
     ends = [q for q in quantities(text) if _END.search(_clause(text, q))]
     ends = [q for q in ends if change is None or q.start != change.quantity.start]
     if change is None or not ends:
@@ -92,9 +92,16 @@ def _pair(text: str, left: str, right: str) -> tuple[Quantity, Quantity] | None:
     both = (one & other) | {w for w in one if all(_about(text, q, {w}) for q in given)}
     first = [q for q in given if _about(text, q, one - both)]
     second = [q for q in given if _about(text, q, other - both)]
-    if len(first) == 1 and len(second) == 1 and first != second:
-        return first[0], second[0]
-    return None
+    if len(first) != 1 or len(second) != 1 or first == second:
+        return None
+    pair = first[0], second[0]
+    return None if any(_competes(q, pair) for q in given if q not in pair) else pair
+
+
+def _competes(third: Quantity, pair: tuple[Quantity, Quantity]) -> bool:
+    """Whether a third number may be of the things that a pair counts: it can change their sum."""
+    heads = {quantity.key[-1] for quantity in pair if quantity.key}
+    return not third.key or third.key[-1] in heads or not all(q.key for q in pair)
 
 
 def _content(side: str) -> set[str]:

@@ -32,13 +32,15 @@ _OPPOSITE = {
 }
 _SMALL = {"fewer", "less", "younger", "shorter", "lighter", "lower", "slower", "smaller"}
 _SPELLED = "|".join(word for word in VALUES if word not in {"zero", "one"})
+_FROM = r"(?i)(?:^|(?<=[.,;?!]))"
+"""Where a comparison begins; a search from every character of a text would take cubic time."""
 _THAN = re.compile(
-    rf"(?i)(?P<head>[^.,;?!]*?)\s*(?P<number>\$?\d[\d,]*(?:\.\d+)?|\b(?:{_SPELLED})(?:-[a-z]+)?\b)"
+    rf"{_FROM}(?P<head>[^.,;?!]*?)\s*(?P<number>\$?\d[\d,]*(?:\.\d+)?|\b(?:{_SPELLED})(?:-[a-z]+)?\b)"
     rf"(?P<unit>(?:\s+[a-z]+){{0,2}}?)\s+(?P<way>{'|'.join(_OPPOSITE)})"
     r"(?P<noun>(?:\s+[a-z-]+){0,4}?)\s+than\s+(?P<other>[^.,;?!]+)"
 )
 _TIMES = re.compile(
-    r"(?i)(?P<head>[^.,;?!]*?)\s*(?P<times>\b(?:twice|thrice|\S+\s+times))\s+as\s+(?:many|much)"
+    rf"{_FROM}(?P<head>[^.,;?!]*?)\s*(?P<times>\b(?:twice|thrice|\S+\s+times))\s+as\s+(?:many|much)"
     r"(?P<noun>(?:\s+[a-z-]+){0,4}?)\s+as\s+(?P<other>[^.,;?!]+)"
 )
 _EACH = re.compile(

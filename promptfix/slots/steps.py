@@ -6,8 +6,17 @@ from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import singular
 from promptfix.slots.numerals import about_roman
-from promptfix.slots.units import tells_smaller
-from promptfix.slots.words import Quantity, listed, quantities, question, value
+from promptfix.slots.units import PARTS, UNITS, tells_smaller
+from promptfix.slots.words import (
+    SMALL,
+    TENS,
+    Quantity,
+    listed,
+    noun_key,
+    quantities,
+    question,
+    value,
+)
 
 _HIDDEN = re.compile(
     r"(?i)\b(?:half|halves|twice|thrice|double[ds]?|triple[ds]?|treble[ds]?|quadruple[ds]?|"
@@ -15,6 +24,13 @@ _HIDDEN = re.compile(
     r"percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, or a second step."""
+_SIZED = re.compile(rf"(?i)\b(?:{'|'.join(SMALL + TENS)})-[a-z]")
+"""A third number, in the word for a thing: "five-dollar bills"."""
+_AGAIN = re.compile(
+    r"(?i)\b(?:perimeter|(?:around|round) (?:it|a)|there and back|twins|triplets|whole year)\b"
+)
+"""What takes a side, a way or a share several times over."""
+_ASKED = re.compile(r"(?i)\bhow\s+(?:many|much)((?:\s+\w+){0,3})")
 _RELATED = re.compile(
     r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b|\d(?:\s+\w+)?\s+(?:fewer|less)\b"
 )
@@ -24,20 +40,28 @@ _RELATED = re.compile(
 def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """The numbers of a problem that gives just two, in plain sight: `pair`, the larger first.
 
-    Nothing where one is spelled out or Roman, counts in a unit word, or is a relation of two.
+    Nothing where one is spelled out or Roman, counts in a unit word, or is a relation of two, or
+    where a word, a part or a unit brings in a third.
     """
     del span
     if about_roman(text, tables):
         return None
     asking, given = question(text), quantities(text)
-    if asking is None or len(given) != 2 or _HIDDEN.search(text):
+    if asking is None or len(given) != 2:
+        return None
+    if any(pattern.search(text) for pattern in (_HIDDEN, _SIZED, _AGAIN)):
         return None
     if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
         return None
-    counted = [quantity.key[0] for quantity in given if quantity.key]
-    asked = {singular(word) for word in re.findall(r"\w+", asking.of(text))}
-    spoken = asked.union(counted)
-    units = [tables.units[word] for word in set(counted) - asked if word in tables.units]
+    if PARTS.fill(text, None, tables):
+        return None
+    counted = {quantity.key[0] for quantity in given if quantity.key}
+    asked = {word for found in _ASKED.findall(asking.of(text)) for word in noun_key(found)}
+    spoken = {singular(word) for word in re.findall(r"\w+", asking.of(text))} | counted
+    told = UNITS.fill(text, None, tables)
+    if told and told["word"] not in asked:
+        return None
+    units = [tables.units[word] for word in counted - asked if word in tables.units]
     if any(tells_smaller(unit, spoken) for unit in units):
         return None
     return {"pair": listed(given)}

@@ -52,7 +52,8 @@ def by_thing(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]
             return True if _on_top(text, quantity) else None
         head = quantity.key[-1]
         if head in named:
-            return head not in whole or named >= set(quantity.key)
+            # Of the same things, but told apart by a word: it may still be one of them.
+            return True if head not in whole or named >= set(quantity.key) else None
         strange = plural(quantity.noun.split()[-1]) and not named & set(quantity.key)
         return False if strange and head not in _UNCLEAR else None
 
