@@ -327,3 +327,37 @@ def test_base_forms(word: str, form: str) -> None:
 def test_singulars(word: str, form: str) -> None:
     """Plurals lead to their singular."""
     assert singular(word) == form
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("part", "The volleyball team had 9 players. 2 were ill. How many players were well?"),
+        ("part", "There are 6 chairs with 3 legs each. How many legs are there?"),
+        ("part", "A wagon lost a wheel, so it has three wheels. How many wheels have 2 wagons?"),
+        ("unit-word", "Each quire contains exactly 20 sheets. How many sheets are 6 quires?"),
+        ("unit-word", "The quartet had five members. How many members are in 2 of these?"),
+        ("unit-word", "A gross was one hundred to her. How many pens are in 3 gross?"),
+    ],
+)
+def test_nothing_is_said_against_the_text(name: str, text: str) -> None:
+    """Where the text itself says how many, a table's number is not told."""
+    assert FILLERS[name].fill(text, None, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("part", "There are 6 chairs and 2 dogs. How many legs are there?"),
+        ("unit-word", "Ann buys a gross of one kind of pen and 5 more. How many is that?"),
+    ],
+)
+def test_other_numbers_explain_no_word(name: str, text: str) -> None:
+    """A number of something else leaves a word to be told."""
+    assert FILLERS[name].fill(text, None, TABLES)
+
+
+@pytest.mark.parametrize("word", ["gro\u017f\u017f", "m\u0130llennium", "m\u0131llennium"])
+def test_letters_of_other_alphabets_are_no_table_word(word: str) -> None:
+    """A word that only a loose reading of case makes one of the table fills nothing."""
+    assert FILLERS["unit-word"].fill(f"How many pens are 3 {word}?", None, TABLES) is None
