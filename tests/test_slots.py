@@ -361,3 +361,22 @@ def test_other_numbers_explain_no_word(name: str, text: str) -> None:
 def test_letters_of_other_alphabets_are_no_table_word(word: str) -> None:
     """A word that only a loose reading of case makes one of the table fills nothing."""
     assert FILLERS["unit-word"].fill(f"How many pens are 3 {word}?", None, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("What do six hundred and four hundred make?", [600, 400]),
+        ("between one thousand and two thousand and ten birds", [1000, 2010]),
+        ("Room seven twelve is shut.", [7, 12]),
+        ("The red one eleven", [1, 11]),
+        ("Three million two hundred thousand and six", [3_200_006]),
+        ("Eighteen hundred and twelve", [1812]),
+        ("Two hundred hundred", [200]),
+        ("A hundred and five, a thousand two hundred", []),
+        ("twenty-twenty, one-two-three", []),
+    ],
+)
+def test_numbers_side_by_side_are_not_added_up(text: str, values: list[int]) -> None:
+    """What is no single number in words is split where it goes wrong, or not read."""
+    assert [value for _, value in spelled_runs(text)] == values
