@@ -380,3 +380,23 @@ def test_letters_of_other_alphabets_are_no_table_word(word: str) -> None:
 def test_numbers_side_by_side_are_not_added_up(text: str, values: list[int]) -> None:
     """What is no single number in words is split where it goes wrong, or not read."""
     assert [value for _, value in spelled_runs(text)] == values
+
+
+@pytest.mark.parametrize(("word", "form"), [("sharpest", "sharp"), ("sharper", "sharp")])
+def test_adjectives_are_compared(word: str, form: str) -> None:
+    """-er and -est lead from an adjective to its base."""
+    assert base(word, SENSES) == form
+
+
+@pytest.mark.parametrize("word", ["runner", "dancer", "breakest", "Runner"])
+def test_only_adjectives_are_compared(word: str) -> None:
+    """-er and -est make no verb or noun of the table from another word."""
+    assert base(word, SENSES) is None
+    assert base(word.lower(), {**SENSES, word.lower(): SENSES["run"]}) == word.lower()
+
+
+@pytest.mark.parametrize("word", ["number", "liver", "litter"])
+def test_nouns_that_end_like_comparatives_are_none(word: str) -> None:
+    """A noun that happens to be an adjective and -er has no entry by that adjective."""
+    known = dict.fromkeys(["numb", "live", "lit"], SENSES["sharp"])
+    assert base(word, known) is None
