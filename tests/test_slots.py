@@ -400,3 +400,64 @@ def test_nouns_that_end_like_comparatives_are_none(word: str) -> None:
     """A noun that happens to be an adjective and -er has no entry by that adjective."""
     known = dict.fromkeys(["numb", "live", "lit"], SENSES["sharp"])
     assert base(word, known) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("fraction", "In the second half the Hawks made 21 points. How many were that?"),
+        ("multiple", "Ed hit 4 doubles and two triples. How many hits were that?"),
+        ("multiple", "A double-decker has 60 seats. How many have 3 of them?"),
+        ("multiple", "Ann ate a double scoop and 3 wafers. How many scoops were that?"),
+        ("roman", "An IV drip has 300 ml. How many ml are in 2 of them?"),
+        ("roman", "He hung up 3 of the IV bags. How many were left?"),
+    ],
+)
+def test_a_table_word_in_another_phrase_is_none(name: str, text: str) -> None:
+    """Within some phrases a word does not stand for its number."""
+    assert FILLERS[name].fill(text, None, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How many points did they score?",
+        "How many goals did the Hawks score in 3 games?",
+        "She scores 5 goals. How many are 2 more?",
+        "If players score 4 goals each, how many are that?",
+    ],
+)
+def test_whoever_scores_has_no_twenty(text: str) -> None:
+    """A score is 20 things as a noun only."""
+    at = text.index("score")
+    fill = FILLERS["unit-word"].fill
+    assert fill(text, Span(start=at, end=at + 5), TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "at", "word"),
+    [
+        ("unit-word", "How many eggs are one and a half dozen?", None, "dozen"),
+        ("unit-word", "Ed eats 3 pies and half a dozen figs. How many?", None, "half dozen"),
+        ("unit-word", "How many eggs are two score and 3?", "score", "score"),
+        ("unit-word", "Ed has 5 figs. How many more are three score?", "score", "score"),
+        ("unit-word", "Ed had 90 figs. How many did Al eat if he ate two score?", "score", "score"),
+        ("unit-word", "How many figs did Al get from two score figs?", "score", "score"),
+        ("unit-word", "How many cents are 7 dimes?", "dimes", "dime"),
+        (
+            "unit-word",
+            "9 dimes are here, 7 dimes are gone. How many dimes are left?",
+            "dimes",
+            None,
+        ),
+        ("multiple", "A pond of 9 frogs doubles. How many frogs is that?", None, "double"),
+        ("multiple", "A herd of 7 doubles every year. How many is that?", None, "double"),
+        ("fraction", "Half the 6 men left first. How many stayed?", None, "half of"),
+    ],
+)
+def test_a_table_word_in_its_own_phrase_is_told(
+    name: str, text: str, at: str | None, word: str | None
+) -> None:
+    """What is refused in one phrase is still told in others."""
+    span = Span(start=text.index(at), end=text.index(at) + len(at)) if at else None
+    assert (FILLERS[name].fill(text, span, TABLES) or {}).get("word") == word

@@ -24,6 +24,24 @@ _EXPLAINED = re.compile(
 """What stands behind a unit word whose size the text gives itself: `a gross is 144`, `a choir of
 thirty`. Whatever a note said of it would be known, or at odds with the text."""
 
+_NUMBER = rf"(?:\d|\b(?:{'|'.join([*VALUES, *SCALES])})\b)"
+_OTHERWISE = re.compile(
+    rf"""
+    \b(?:first|second)\s+(half)
+    | {_NUMBER}\s+and\s+(?:a\s+)?(half)
+    | {_NUMBER}\s+(doubles|triples)\b(?!\s+(?:every|each)\b)
+    | \b(double|triple|treble|quadruple)(?:-|\s+(?:scoop|decker|bed|room)s?\b)
+    | {_NUMBER}\s+score\b(?!\s+{_NUMBER})  # "two score?" is 40
+    | \b(?:I|you|he|she|it|we|they|who|do|does|did|can|could|will|would|may|might|must|should|to)
+      \s+(scores?)\b
+    | \bdid\b[^.?!,]{{0,80}}?\s(?!{_NUMBER})[\w'-]+\s+(score)\b(?!\s+of\b)
+    | \b(scores?)(?:\s+{_NUMBER}|\s*\?)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Where a word of a table, the group, is part of something else: `the first half`, `one and a half
+dozen` (a dozen, but no half dozen), `5 doubles`, `a double-decker`, `did they score?`."""
+
 
 class _Same:
     """A table as a key: one is equal to itself only. It is asked for dozens of times per prompt."""
@@ -122,11 +140,17 @@ class Stated:
     ) -> Iterator[tuple[str, Unit, Span]]:
         """The table's words in the text, in order; longer spellings are tried first."""
         spelled, pattern = _spellings(_Same(units), pointed_at)
-        for hit in pattern.finditer(text):
+        no_word = {m.start(m.lastindex) for m in _OTHERWISE.finditer(text) if m.lastindex}
+        hit = pattern.search(text)
+        while hit:
             # Whoever ignores case takes letters that lower() leaves: a dotless i for an i.
             name = spelled.get(hit.group().lower())
-            if name is not None:
-                yield name, units[name], Span(start=hit.start(), end=hit.end())
+            if name is None or hit.start() in no_word:
+                # Behind a half that is none, a dozen may be one.
+                hit = pattern.search(text, hit.start() + 1)
+                continue
+            yield name, units[name], Span(start=hit.start(), end=hit.end())
+            hit = pattern.search(text, hit.end())
 
     def _is_explained(self, text: str, at: Span) -> bool:
         return self.explained and bool(_EXPLAINED.match(text, at.end))
