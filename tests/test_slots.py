@@ -445,3 +445,137 @@ def test_a_gift_to_another_makes_a_number_smaller() -> None:
     filled = FILLERS["change"].fill(text, None, TABLES)
     assert filled is not None
     assert filled["effect"] == "smaller"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("part", "The volleyball team had 9 players. 2 were ill. How many players were well?"),
+        ("part", "There are 6 chairs with 3 legs each. How many legs are there?"),
+        ("part", "A wagon lost a wheel, so it has three wheels. How many wheels have 2 wagons?"),
+        ("unit-word", "Each quire contains exactly 20 sheets. How many sheets are 6 quires?"),
+        ("unit-word", "The quartet had five members. How many members are in 2 of these?"),
+        ("unit-word", "A gross was one hundred to her. How many pens are in 3 gross?"),
+    ],
+)
+def test_nothing_is_said_against_the_text(name: str, text: str) -> None:
+    """Where the text itself says how many, a table's number is not told."""
+    assert FILLERS[name].fill(text, None, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("part", "There are 6 chairs and 2 dogs. How many legs are there?"),
+        ("unit-word", "Ann buys a gross of one kind of pen and 5 more. How many is that?"),
+    ],
+)
+def test_other_numbers_explain_no_word(name: str, text: str) -> None:
+    """A number of something else leaves a word to be told."""
+    assert FILLERS[name].fill(text, None, TABLES)
+
+
+@pytest.mark.parametrize("word", ["gro\u017f\u017f", "m\u0130llennium", "m\u0131llennium"])
+def test_letters_of_other_alphabets_are_no_table_word(word: str) -> None:
+    """A word that only a loose reading of case makes one of the table fills nothing."""
+    assert FILLERS["unit-word"].fill(f"How many pens are 3 {word}?", None, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("What do six hundred and four hundred make?", [600, 400]),
+        ("between one thousand and two thousand and ten birds", [1000, 2010]),
+        ("Room seven twelve is shut.", [7, 12]),
+        ("The red one eleven", [1, 11]),
+        ("Three million two hundred thousand and six", [3_200_006]),
+        ("Eighteen hundred and twelve", [1812]),
+        ("Two hundred hundred", [200]),
+        ("A hundred and five, a thousand two hundred", []),
+        ("twenty-twenty, one-two-three", []),
+    ],
+)
+def test_numbers_side_by_side_are_not_added_up(text: str, values: list[int]) -> None:
+    """What is no single number in words is split where it goes wrong, or not read."""
+    assert [value for _, value in spelled_runs(text)] == values
+
+
+@pytest.mark.parametrize(("word", "form"), [("sharpest", "sharp"), ("sharper", "sharp")])
+def test_adjectives_are_compared(word: str, form: str) -> None:
+    """-er and -est lead from an adjective to its base."""
+    assert base(word, SENSES) == form
+
+
+@pytest.mark.parametrize("word", ["runner", "dancer", "breakest", "Runner"])
+def test_only_adjectives_are_compared(word: str) -> None:
+    """-er and -est make no verb or noun of the table from another word."""
+    assert base(word, SENSES) is None
+    assert base(word.lower(), {**SENSES, word.lower(): SENSES["run"]}) == word.lower()
+
+
+@pytest.mark.parametrize("word", ["number", "liver", "litter"])
+def test_nouns_that_end_like_comparatives_are_none(word: str) -> None:
+    """A noun that happens to be an adjective and -er has no entry by that adjective."""
+    known = dict.fromkeys(["numb", "live", "lit"], SENSES["sharp"])
+    assert base(word, known) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("fraction", "In the second half the Hawks made 21 points. How many were that?"),
+        ("multiple", "Ed hit 4 doubles and two triples. How many hits were that?"),
+        ("multiple", "A double-decker has 60 seats. How many have 3 of them?"),
+        ("multiple", "Ann ate a double scoop and 3 wafers. How many scoops were that?"),
+        ("roman", "An IV drip has 300 ml. How many ml are in 2 of them?"),
+        ("roman", "He hung up 3 of the IV bags. How many were left?"),
+    ],
+)
+def test_a_table_word_in_another_phrase_is_none(name: str, text: str) -> None:
+    """Within some phrases a word does not stand for its number."""
+    assert FILLERS[name].fill(text, None, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How many points did they score?",
+        "How many goals did the Hawks score in 3 games?",
+        "She scores 5 goals. How many are 2 more?",
+        "If players score 4 goals each, how many are that?",
+    ],
+)
+def test_whoever_scores_has_no_twenty(text: str) -> None:
+    """A score is 20 things as a noun only."""
+    at = text.index("score")
+    fill = FILLERS["unit-word"].fill
+    assert fill(text, Span(start=at, end=at + 5), TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "at", "word"),
+    [
+        ("unit-word", "How many eggs are one and a half dozen?", None, "dozen"),
+        ("unit-word", "Ed eats 3 pies and half a dozen figs. How many?", None, "half dozen"),
+        ("unit-word", "How many eggs are two score and 3?", "score", "score"),
+        ("unit-word", "Ed has 5 figs. How many more are three score?", "score", "score"),
+        ("unit-word", "Ed had 90 figs. How many did Al eat if he ate two score?", "score", "score"),
+        ("unit-word", "How many figs did Al get from two score figs?", "score", "score"),
+        ("unit-word", "How many cents are 7 dimes?", "dimes", "dime"),
+        (
+            "unit-word",
+            "9 dimes are here, 7 dimes are gone. How many dimes are left?",
+            "dimes",
+            None,
+        ),
+        ("multiple", "A pond of 9 frogs doubles. How many frogs is that?", None, "double"),
+        ("multiple", "A herd of 7 doubles every year. How many is that?", None, "double"),
+        ("fraction", "Half the 6 men left first. How many stayed?", None, "half of"),
+    ],
+)
+def test_a_table_word_in_its_own_phrase_is_told(
+    name: str, text: str, at: str | None, word: str | None
+) -> None:
+    """What is refused in one phrase is still told in others."""
+    span = Span(start=text.index(at), end=text.index(at) + len(at)) if at else None
+    assert (FILLERS[name].fill(text, span, TABLES) or {}).get("word") == word

@@ -1,6 +1,6 @@
 """Base forms of English words, by rule and a short list of irregular ones."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 
 _VERBS = """
 arise arose arisen|awake awoke awoken|be am is are was were been being|bear bore borne|beat beat
@@ -39,6 +39,8 @@ def _irregular(table: str) -> dict[str, str]:
 IRREGULAR = {**_irregular(_NOUNS), **_irregular(_VERBS)}
 PLURALS = frozenset(_irregular(_NOUNS)) | {"sheep", "fish", "deer"}
 _VOWELS = "aeiou"
+_NOUNS_IN_ER = frozenset("litter liver number".split())
+"""Nouns that look like a compared adjective: none is more lit, more live or more numb."""
 
 
 def bases(word: str) -> Iterator[str]:
@@ -56,8 +58,22 @@ def bases(word: str) -> Iterator[str]:
 
 
 def base(word: str, known: Container[str]) -> str | None:
-    """The base form of a word among the known ones."""
-    return next((form for form in bases(word) if form in known), None)
+    """The base form of a word among the known ones.
+
+    Only adjectives are compared, where the part of speech is known: no river is more rive.
+    """
+    word = word.lower()
+    compared = word.endswith(("er", "est"))
+    for form in bases(word):
+        if form in known and (form == word or not compared or _is_compared(word, form, known)):
+            return form
+    return None
+
+
+def _is_compared(word: str, form: str, known: Container[str]) -> bool:
+    """Whether a word in -er or -est may be a form of an adjective."""
+    entry = known[form] if isinstance(known, Mapping) else None
+    return word not in _NOUNS_IN_ER and getattr(entry, "pos", "adjective") == "adjective"
 
 
 def singular(noun: str) -> str:

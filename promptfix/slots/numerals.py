@@ -8,6 +8,8 @@ from promptfix.slots.words import asks, longest_word, meets, quantities, sentenc
 
 _ROMAN = re.compile(r"(?<![\w.])X{0,3}(?:IX|IV|V?I{0,3})(?![\w'\u2019])")
 """From I to XXXIX: larger ones are rare, and look like sizes (XL) and short forms (CD)."""
+_DRIP = re.compile(r"\b[Aa]n? IV\b|\bIV(?=[ -](?:drip|bag|line)s?\b)")
+"""Where IV is no 4 but stands for intravenous."""
 _DIGITS = {"X": 10, "V": 5, "I": 1}
 _MOST = 3
 """Sentences that one note repeats."""
@@ -62,7 +64,9 @@ def _romans(text: str) -> list[Span]:
     """
     if not asks(text) or not quantities(text):
         return []
-    return [Span(start=m.start(), end=m.end()) for m in _ROMAN.finditer(text) if len(m[0]) > 1]
+    found = (Span(start=m.start(), end=m.end()) for m in _ROMAN.finditer(text) if len(m[0]) > 1)
+    drips = {m.end() for m in _DRIP.finditer(text)}
+    return [numeral for numeral in found if numeral.end not in drips]
 
 
 def _value(numeral: str) -> int:

@@ -13,13 +13,34 @@ from functools import lru_cache
 from promptfix.formats import Tables, Unit
 from promptfix.records import Span
 from promptfix.slots.lemmas import singular
-from promptfix.slots.words import asks, longest_word, meets, quantities
+from promptfix.slots.words import SCALES, VALUES, asks, longest_word, meets, quantities
 
+_FIGURE = rf"(?:\d|(?!(?:zero|one)\b)(?:{'|'.join(VALUES)})\b|(?:a|one)\s+(?:{'|'.join(SCALES)})\b)"
 _EXPLAINED = re.compile(
-    r"\s*(?:is|are|means?|equals?|has|have|holds?|contains?|of|=|\()\s*\d", re.IGNORECASE
+    r"\s*(?:(?:is|are|was|were|means?|equals?|has|have|had|with|holds?|contains?|of)\b|=|\()"
+    rf"\s*(?:exactly\s+)?{_FIGURE}",
+    re.IGNORECASE,
 )
 """What stands behind a unit word whose size the text gives itself: `a gross is 144`, `a choir of
-30`. Whatever a note said of it would be known, or at odds with the text."""
+thirty`. Whatever a note said of it would be known, or at odds with the text."""
+
+_NUMBER = rf"(?:\d|\b(?:{'|'.join([*VALUES, *SCALES])})\b)"
+_OTHERWISE = re.compile(
+    rf"""
+    \b(?:first|second)\s+(half)
+    | {_NUMBER}\s+and\s+(?:a\s+)?(half)
+    | {_NUMBER}\s+(doubles|triples)\b(?!\s+(?:every|each)\b)
+    | \b(double|triple|treble|quadruple)(?:-|\s+(?:scoop|decker|bed|room)s?\b)
+    | {_NUMBER}\s+score\b(?!\s+{_NUMBER})  # "two score?" is 40
+    | \b(?:I|you|he|she|it|we|they|who|do|does|did|can|could|will|would|may|might|must|should|to)
+      \s+(scores?)\b
+    | \bdid\b[^.?!,]{{0,80}}?\s(?!{_NUMBER})[\w'-]+\s+(score)\b(?!\s+of\b)
+    | \b(scores?)(?:\s+{_NUMBER}|\s*\?)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Where a word of a table, the group, is part of something else: `the first half`, `one and a half
+dozen` (a dozen, but no half dozen), `5 doubles`, `a double-decker`, `did they score?`."""
 
 
 class _Same:
@@ -78,6 +99,9 @@ class Stated:
     """Whether a number behind the word may be what the text itself says that it stands for."""
     of_number: bool = False
     """Whether the word says nothing but of another number of the text."""
+    uncounted: bool = False
+    """Whether there is nothing to say once the text has a number of the smaller things: of how
+    many there are, it then knows better."""
 
     def fill(self, text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
         """A word at the span, or the first one of the text: `word`, `value`, `statement`."""
@@ -106,6 +130,8 @@ class Stated:
             return None
         known = {name for name, _, at in every if self._is_explained(text, at)}
         spoken = {singular(word) for word in re.findall(r"[a-z]+", text.lower())}
+        if self.uncounted:
+            spoken -= {quantity.key[-1] for quantity in quantities(text) if quantity.key}
         told = (hit for hit in every if hit[0] not in known and self.matters(hit[1], spoken))
         return next((hit for hit in told if meets(hit[2], span)), None)
 
@@ -114,15 +140,23 @@ class Stated:
     ) -> Iterator[tuple[str, Unit, Span]]:
         """The table's words in the text, in order; longer spellings are tried first."""
         spelled, pattern = _spellings(_Same(units), pointed_at)
-        for hit in pattern.finditer(text):
-            name = spelled[hit.group().lower()]
+        no_word = {m.start(m.lastindex) for m in _OTHERWISE.finditer(text) if m.lastindex}
+        hit = pattern.search(text)
+        while hit:
+            # Whoever ignores case takes letters that lower() leaves: a dotless i for an i.
+            name = spelled.get(hit.group().lower())
+            if name is None or hit.start() in no_word:
+                # Behind a half that is none, a dozen may be one.
+                hit = pattern.search(text, hit.start() + 1)
+                continue
             yield name, units[name], Span(start=hit.start(), end=hit.end())
+            hit = pattern.search(text, hit.end())
 
     def _is_explained(self, text: str, at: Span) -> bool:
         return self.explained and bool(_EXPLAINED.match(text, at.end))
 
 
 UNITS = Stated(lambda tables: tables.units, tells_smaller, explained=True)
-PARTS = Stated(lambda tables: tables.parts, _part_is_spoken_of, explained=True)
+PARTS = Stated(lambda tables: tables.parts, _part_is_spoken_of, explained=True, uncounted=True)
 MULTIPLES = Stated(lambda tables: tables.multiples, of_number=True)
 FRACTIONS = Stated(lambda tables: tables.fractions, of_number=True)

@@ -130,36 +130,69 @@ def question(text: str) -> Span | None:
 
 
 def spelled(words: Sequence[str]) -> int | None:
-    """The value of a number in words: ["forty-two"], ["two", "hundred", "and", "six"]."""
+    """The value of a number in words: ["forty-two"], ["two", "hundred", "and", "six"].
+
+    None if they are not one number: "four thirteen" is two, "two hundred and three hundred" too.
+    """
     total = group = 0
-    seen = False
+    last, ceiling = "", max(SCALES.values()) + 1
     for word in "-".join(words).lower().split("-"):
         if word in VALUES:
-            group, seen = group + VALUES[word], True
-        elif word == "hundred" and seen:
-            group = max(group, 1) * 100
-        elif word in SCALES and seen:
-            total, group = total + max(group, 1) * SCALES[word], 0
-        elif word != "and" or not seen:
+            behind_ten = last in TENS and 0 < VALUES[word] < 10
+            if not behind_ten and last not in {"", "and", *SCALES}:
+                return None
+            group += VALUES[word]
+        elif word == "hundred":
+            if last not in VALUES or group >= 100:
+                return None
+            group *= 100
+        elif word in SCALES:
+            if not group or last == "and" or SCALES[word] >= ceiling:
+                return None
+            total, group, ceiling = total + group * SCALES[word], 0, SCALES[word]
+        elif word != "and" or last not in SCALES:
             return None
-    return total + group if seen else None
+        last = word
+    return total + group if last else None
 
 
 def spelled_runs(text: str) -> Iterator[tuple[Span, int]]:
-    """Numbers in words and their values, in order."""
+    """Numbers in words and their values, in order; those side by side are one each."""
     known = set(VALUES) | set(SCALES)
     run: list[Piece] = []
     for piece in [*pieces(text), Piece("mark", "", len(text), len(text))]:
         parts = piece.low.split("-")
-        goes_on = bool(run) and piece.low == "and" and run[-1].low in SCALES
-        if goes_on or (piece.kind == "word" and all(part in known for part in parts)):
+        if piece.kind == "word" and all(part in known for part in parts):
+            cut = _cut(run, piece)
+            yield from _read(run[:cut])
+            run = [*run[cut:], piece]
+        elif run and piece.low == "and" and run[-1].low in SCALES:
             run.append(piece)
-        elif run:
-            run = run[:-1] if run[-1].low == "and" else run
-            value = spelled([word.text for word in run])
-            if value is not None:
-                yield Span(start=run[0].start, end=run[-1].end), value
+        else:
+            yield from _read(run)
             run = []
+
+
+def _cut(run: Sequence[Piece], piece: Piece) -> int:
+    """How much of a run is a number of its own before a piece; 0 if they go together.
+
+    A scale takes the small numbers before it along: two hundred and | three hundred.
+    """
+    words = [word.text for word in run]
+    if not run or spelled(words) is None or spelled([*words, piece.text]) is not None:
+        return 0
+    cut = len(run)
+    while piece.low in SCALES and cut and run[cut - 1].low not in {"and", *SCALES}:
+        cut -= 1
+    return cut
+
+
+def _read(run: Sequence[Piece]) -> Iterator[tuple[Span, int]]:
+    """The number that a run comes to, if any, without an "and" behind it."""
+    run = run[:-1] if run and run[-1].low == "and" else run
+    value = spelled([word.text for word in run])
+    if value is not None:
+        yield Span(start=run[0].start, end=run[-1].end), value
 
 
 @_remembered
