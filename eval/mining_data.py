@@ -37,7 +37,7 @@ def varied(path: Path, count: int) -> list[dict[str, Any]]:
     return [some for row in rows(path) for some in (row, *variants(row, count))]
 
 
-def generated(found: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
+def generated(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows that say that a program wrote them."""
     return [{**row, "generated": True} for row in found]
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
+from typing import Any
 
 from promptfix.mini.corpus.stories import HELD_OUT
 from promptfix.mini.corpus.surface import problem
-from promptfix.mini.wordings import wordings
+from promptfix.mini.wordings import Wording, wordings
 from promptfix.slots.words import SMALL, TENS
 
 _TIMES = {
@@ -62,55 +63,60 @@ _IDLE = 0.2
 """Share of the problems that begin with a sentence that plays no part."""
 _ROMAN = (("X", 10), ("IX", 9), ("V", 5), ("IV", 4), ("I", 1))
 _NUMBER = re.compile(r"(?<![\d.,$/])\d+(?![\d.,%/-])")
-Drawn = tuple[str, str, str]
-"""Question, answer and group."""
 
 
-def word_problems(count: int, seed: int) -> Iterator[dict[str, str]]:
-    """Problems of all five kinds: rows with `id`, `question`, `answer`, `group` and `kind`."""
+def word_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Problems of all five kinds: rows with `id`, `question`, `answer`, `group` and `kind`.
+
+    And `needed`: whether the answer turns on the word.
+    """
     rng = Random(seed)
     kinds = list(KINDS)
     for n in range(count):
         kind = kinds[n % len(kinds)]
-        question, answer, group = KINDS[kind](rng)
-        row = {"id": f"word-{seed}-{n}", "question": question, "answer": answer}
-        yield row | {"group": group, "kind": kind}
+        yield {"id": f"word-{seed}-{n}", **KINDS[kind](rng), "kind": kind}
 
 
-def _multiple(rng: Random) -> Drawn:
+def _row(question: str, story: Wording, word: str, **numbers: int) -> dict[str, Any]:
+    """`word` is the letter of the formula that stands for it."""
+    row = {"question": question, "answer": story.answer(**numbers), "group": story.group}
+    return row | {"needed": word in story.formula}
+
+
+def _multiple(rng: Random) -> dict[str, Any]:
     story = rng.choice(wordings("multiples"))
     word, times = rng.choice(_TIMES[story.form])
     k = rng.randint(2, 40)
     told = story.tell(rng, idle=_IDLE, k=k, w=word)
-    return told, story.answer(k=k, w=times), story.group
+    return _row(told, story, "w", k=k, w=times)
 
 
-def _fraction(rng: Random) -> Drawn:
+def _fraction(rng: Random) -> dict[str, Any]:
     story = rng.choice(wordings("fractions"))
     word, share = rng.choice(_SHARES)
     k = share * rng.randint(2, 12)
     told = story.tell(rng, idle=_IDLE, k=k, w=word, W=word[0].upper() + word[1:])
-    return told, story.answer(k=k, w=share), story.group
+    return _row(told, story, "w", k=k, w=share)
 
 
-def _part(rng: Random) -> Drawn:
+def _part(rng: Random) -> dict[str, Any]:
     story = rng.choice(wordings("parts"))
     things, part, each = rng.choice(_PARTS)
     k = rng.randint(3, 14)
     b = rng.randint(2, min(9, k - 1))
     told = story.tell(rng, idle=_IDLE, k=k, b=b, t=k * each, Y=things, p=part)
-    return told, story.answer(k=k, b=b, t=k * each, e=each), story.group
+    return _row(told, story, "e", k=k, b=b, t=k * each, e=each)
 
 
-def _roman(rng: Random) -> Drawn:
+def _roman(rng: Random) -> dict[str, Any]:
     story = rng.choice(wordings("roman"))
     value = rng.choice([n for n in range(3, 30) if len(roman(n)) > 1])
     k, b = rng.randint(value + 1, 60), rng.randint(2, value - 1)
     told = story.tell(rng, idle=_IDLE, k=k, b=b, r=roman(value))
-    return told, story.answer(k=k, b=b, r=value), story.group
+    return _row(told, story, "r", k=k, b=b, r=value)
 
 
-def _spelled(rng: Random) -> Drawn:
+def _spelled(rng: Random) -> dict[str, Any]:
     """A held-out story with one of its numbers in words."""
     while True:
         item = problem(rng, rng.choice(HELD_OUT))
@@ -119,10 +125,11 @@ def _spelled(rng: Random) -> Drawn:
             one = rng.choice(found)
             text = f"{item.text[: one.start()]}{spelled(int(one[0]))}{item.text[one.end() :]}"
             capitals = re.sub(r"(?:^|[.?!] )[a-z]", lambda m: m[0].upper(), text)
-            return capitals, item.answer, f"story {item.schema}"
+            row = {"question": capitals, "answer": item.answer, "group": f"story {item.schema}"}
+            return row | {"needed": True}
 
 
-KINDS: Mapping[str, Callable[[Random], Drawn]] = {
+KINDS: Mapping[str, Callable[[Random], dict[str, Any]]] = {
     "unknown-multiple": _multiple,
     "unknown-fraction": _fraction,
     "unstated-number": _part,
