@@ -212,7 +212,12 @@ class Engine:
 
     def _admit(self) -> None:
         free = self.places - len(self._rows.writes)
-        self._rows.join([self._waiting.popleft() for _ in range(min(free, len(self._waiting)))])
+        new = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
+        try:
+            self._rows.join(new)
+        except Exception as error:  # noqa: BLE001 - it is raised where the answers are waited for
+            for write in new:
+                write.fail(error)
 
 
 class _Rows:
@@ -244,17 +249,17 @@ class _Rows:
 
     def step(self) -> None:
         """Write one token of every answer, and let those go that are over."""
-        self._drop()
-        if not self.writes:
-            return
         try:
+            self._drop()
+            if not self.writes:
+                return
             logits = self._predict()
+            likeliest = logits.argmax(-1).tolist()
         except Exception as error:  # noqa: BLE001 - it is raised where the answers are waited for
             for write in self.writes:
                 write.fail(error)
             self._drop()
             return
-        likeliest = logits.argmax(-1).tolist()
         for write, row, token in zip(self.writes, logits, likeliest, strict=True):
             write.add(row, token if write.writer.greedy else None)
 

@@ -225,6 +225,23 @@ def test_a_model_that_breaks_breaks_only_what_it_was_at(network, engine, monkeyp
     assert model.answer(Prompt(text="Tom"), None, SHORT).text is not None
 
 
+@pytest.mark.parametrize("step", ["stack", "take"])
+def test_caches_that_cannot_be_moved_break_no_more(network, engine, monkeypatch, step):
+    """Who wants to join is told alone; where one leaves, so are those who stay; others go on."""
+    Slow(monkeypatch, network)
+    prefill = network.read([10, 11, 12])
+    staying = engine.write(prefill, Sampling(max_tokens=150, temperature=5, seed=2))
+    assert next(staying).text is not None
+    joining = engine.write(prefill, Sampling(max_tokens=2))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, lambda *_, **__: 1 / 0)
+        if step == "take":
+            assert list(joining)
+        with pytest.raises(ZeroDivisionError):
+            list(joining if step == "stack" else staying)
+    assert list(engine.write(prefill, SHORT))
+
+
 def test_where_memory_runs_out_fewer_are_read_at_once(network, engine, monkeypatch):
     """And it is said; the readings are the same."""
     forward = type(network).forward
