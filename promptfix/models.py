@@ -7,10 +7,10 @@ from time import monotonic
 from promptfix.chat import encode_ids
 from promptfix.decoding import score, write, write_many
 from promptfix.engine import Engine
-from promptfix.errors import ModelError, PromptfixError
+from promptfix.errors import ModelError, PromptError, PromptfixError
 from promptfix.network import Network, Prefill
 from promptfix.pipeline import Input, joined
-from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score
+from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score, check_text
 
 
 class LocalModel:
@@ -54,14 +54,22 @@ class LocalModel:
             yield from self._write(read, sampling, deadline)
 
     def encode(self, prompt: Input) -> tuple[int, ...]:
-        """Turn a prompt into token ids: a turn with its template, raw text as it stands."""
+        """Turn a prompt into token ids: a turn with its template, raw text as it stands.
+
+        Raises PromptError for what would break the model, and with it all others in its batch.
+        """
         if isinstance(prompt, Prompt):
             return encode_ids(self.network.tokenizer, prompt)
-        return (
-            prompt
-            if isinstance(prompt, tuple)
-            else tuple(self.network.tokenizer(prompt)["input_ids"])
-        )
+        if isinstance(prompt, str):
+            check_text(prompt)
+            return tuple(self.network.tokenizer(prompt)["input_ids"])
+        known = range(self.network.vocabulary)
+        if (other := next((token for token in prompt if token not in known), None)) is not None:
+            raise PromptError(
+                f"the prompt has the token {other}, and the model knows those from 0 to "
+                f"{known[-1]}; take ids of its own tokenizer"
+            )
+        return prompt
 
     def spell(self, token: int) -> str:
         """Write one token as text."""

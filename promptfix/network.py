@@ -71,6 +71,11 @@ class Network:
         """The width of the residual stream."""
         return self.model.config.get_text_config(decoder=True).hidden_size
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows."""
+        return self.model.get_input_embeddings().num_embeddings
+
     @torch.inference_mode()
     def read(
         self, ids: Sequence[int], before: Prefill | None = None, tap: Tap | None = None

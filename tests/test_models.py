@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from promptfix.decoding import _nucleus
-from promptfix.errors import ModelError, ModelTimeout, PromptTooLong
+from promptfix.errors import ModelError, ModelTimeout, PromptError, PromptTooLong
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt, Sampling
@@ -243,3 +243,14 @@ def test_raw_text_gets_no_template(model):
     assert model.encode("Tom has") == tuple(tokenizer("Tom has")["input_ids"])
     assert model.encode((5, 6)) == (5, 6)
     assert model.encode(Prompt(text="Tom has")) == tuple(ids_of(model, "Tom has"))
+
+
+def test_what_would_break_the_model_is_no_prompt(model):
+    """Ids that it does not know, and text that is no Unicode; its last token is one."""
+    last = model.network.vocabulary - 1
+    assert model.encode((last,)) == (last,)
+    for ids in ((5, last + 1), (-1,), (10**30,)):
+        with pytest.raises(PromptError, match=f"0 to {last}"):
+            model.encode(ids)
+    with pytest.raises(PromptError, match="character 4"):
+        model.encode("Tom \ud83e")
