@@ -121,10 +121,13 @@ class Network:
         return torch.tensor(ids, device=self.model.device)
 
     @torch.inference_mode()
-    def predict(self, ids: Sequence[int]) -> Tensor:
-        """Compute what comes next after each token: logits [tokens, vocabulary]."""
+    def predict(self, ids: Sequence[int]) -> Iterator[Tensor]:
+        """Compute what comes next after each token: logits [vocabulary], one after the other."""
         self.check_length(len(ids))
-        return self.model(input_ids=self.tensor([ids]), use_cache=False).logits[0]
+        cache = self.new_cache()
+        for first in range(0, len(ids), self.chunk):
+            part = self.tensor([ids[first : first + self.chunk]])
+            yield from self.model(input_ids=part, past_key_values=cache, use_cache=True).logits[0]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn token ids into text, without special tokens."""

@@ -1,5 +1,7 @@
 """Answers are those that transformers' own `generate` gives, with and without a prefill."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -230,11 +232,20 @@ def test_the_scores_of_a_prompt_are_those_of_writing_it(model):
     with torch.inference_mode():
         tokens = list(ids)
         while len(tokens) < len(ids) + len(pieces):
-            tokens.append(int(network.predict(tokens)[-1].argmax()))
+            tokens.append(int(list(network.predict(tokens))[-1].argmax()))
     read = model.score(tuple(tokens), 1)
     assert read[0].logprob is None
     assert torch.allclose(torch.tensor([s.logprob for s in read[len(ids) :]]), written, atol=1e-4)
     assert "".join(score.text for score in read[: len(ids)]) == "Tom has 12 apples"
+
+
+def test_a_long_prompt_is_scored_in_chunks(model):
+    """Its scores are those of reading it at once."""
+    chunked = LocalModel(replace(model.network, chunk=3))
+    whole, parts = (each.score(TEXTS[0], 1) for each in (model, chunked))
+    assert [score.text for score in parts] == [score.text for score in whole]
+    for one, other in zip(parts[1:], whole[1:], strict=True):
+        assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
 
 
 def test_raw_text_gets_no_template(model):
