@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 
 from promptfix.chat import encode_ids
 from promptfix.decoding import score, write, write_many
@@ -16,15 +15,9 @@ from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score, ch
 class LocalModel:
     """Answers with a network in this process. Safe to use from several threads."""
 
-    def __init__(
-        self, network: Network, timeout: float | None = None, engine: Engine | None = None
-    ) -> None:
-        """Use a network; an answer may take `timeout` seconds, or any time.
-
-        With an engine on it, what is asked at once is answered at once.
-        """
+    def __init__(self, network: Network, engine: Engine | None = None) -> None:
+        """Use a network; with an engine on it, what is asked at once is answered at once."""
         self.network = network
-        self.timeout = timeout
         self._read = engine.read if engine else network.read
         self._write = engine.write if engine else write
         self.places = engine.places if engine else 1
@@ -38,7 +31,7 @@ class LocalModel:
     def answer(self, prompt: Prompt, prefill: object = None, sampling: Sampling = GREEDY) -> Answer:
         """Answer a prompt, reading only what a prefill does not hold of it.
 
-        Raises PromptTooLong, PromptError, ModelTimeout, or ModelError for all else.
+        Raises PromptTooLong, PromptError, or ModelError for all else.
         """
         pieces = list(self.stream(prompt, prefill, sampling))
         return joined(pieces, prompt_tokens=len(self.encode(prompt)))
@@ -47,11 +40,10 @@ class LocalModel:
         self, prompt: Input, prefill: object = None, sampling: Sampling = GREEDY
     ) -> Iterator[Piece]:
         """Answer token by token. Raises as `answer` does, when it comes to it."""
-        deadline = None if self.timeout is None else monotonic() + self.timeout
         before = prefill if isinstance(prefill, Prefill) else None
         with _one_error():
             read = self._read(self.encode(prompt), before)
-            yield from self._write(read, sampling, deadline)
+            yield from self._write(read, sampling)
 
     def encode(self, prompt: Input) -> tuple[int, ...]:
         """Turn a prompt into token ids: a turn with its template, raw text as it stands.
