@@ -5,6 +5,7 @@ from typing import Any
 
 from promptfix import library
 from promptfix.datafiles import find
+from promptfix.errors import SettingsError
 from promptfix.library import Library
 from promptfix.pipeline import Pipeline
 from promptfix.settings import Settings
@@ -19,10 +20,14 @@ def load(**chosen: Any) -> Pipeline:
 
 
 def build(settings: Settings) -> Pipeline:
-    """Load the library, the model and its SAE. Raises LibraryError, LensError, MicroscopeError."""
+    """Load the library, the model and its SAE.
+
+    Raises LibraryError, SettingsError, LensError, MicroscopeError.
+    """
     from promptfix.local import load_local
 
     known = load_library(settings)
+    _check_ids(settings.disabled, known)
     local = load_local(
         model=settings.model or EMBEDDED / "model",
         sae=settings.sae or EMBEDDED / "sae",
@@ -49,3 +54,11 @@ def check_library(settings: Settings) -> Library:
 def data_folders(settings: Settings) -> tuple[Path, Path]:
     """The folders of the detectors and of the annotations."""
     return find("detectors", settings.detectors), find("annotations", settings.annotations)
+
+
+def _check_ids(disabled: frozenset[str], known: Library) -> None:
+    """Refuse a misspelt id, which would leave the detector that was meant switched on."""
+    ids = {detector.id for detector in known.detectors}
+    if unknown := ", ".join(sorted(disabled - ids)):
+        listed = ", ".join(sorted(ids)) or "none"
+        raise SettingsError(f"disabled: no detector is called {unknown}; there are {listed}")

@@ -28,6 +28,8 @@ _REMEDIES = {
     "union_tag_invalid": "write one of the kinds that the schema lists",
 }
 _TAGS = {"weighted", "all_of"}
+_BROKEN: Any = object()
+"""What stands for a file that is no JSON: `null` is JSON, and of no format."""
 
 
 class _RepeatedKeyError(ValueError):
@@ -45,9 +47,9 @@ class Reader:
     contents: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def json(self, path: Path) -> Any:
-        """Decode a file; None, and a problem, if it cannot be."""
+        """Decode a file; _BROKEN, and a problem, if it cannot be."""
         text = self._text(path)
-        return None if text is None else self._json(path, text)
+        return _BROKEN if text is None else self._json(path, text)
 
     def lines(self, path: Path, form: type[FormatT]) -> dict[int, FormatT]:
         """Read a file with one JSON value a line: line number -> value, for those that fit."""
@@ -56,7 +58,7 @@ class Reader:
         for number, line in enumerate(lines, 1):
             place = path.with_name(f"{path.name}:{number}")
             content = self._json(place, line)
-            value = None if content is None else self.decode(place, content, TypeAdapter(form))
+            value = None if content is _BROKEN else self.decode(place, content, TypeAdapter(form))
             if value is not None:
                 made[number] = value
         return made
@@ -80,18 +82,18 @@ class Reader:
         else:
             self.contents[self.name(path)] = content
             return content
-        return None
+        return _BROKEN
 
     def file(self, path: Path, form: type[FormatT]) -> FormatT | None:
         """Read a file of one format."""
         content = self.json(path)
-        return None if content is None else self.decode(path, content, TypeAdapter(form))
+        return None if content is _BROKEN else self.decode(path, content, TypeAdapter(form))
 
     def table(self, path: Path, entry: type[FormatT]) -> dict[str, FormatT]:
         """Read a table of entries of one format."""
         content = self.json(path)
         if not isinstance(content, dict):
-            if content is not None:
+            if content is not _BROKEN:
                 self.report(path, "$", "a table is a JSON object", "write {entry: ...}")
             return {}
         entries = cast("dict[str, Any]", content)

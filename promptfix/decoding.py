@@ -5,14 +5,12 @@ as the model, and this loop is what an answer from a prefill needs of it.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from time import monotonic
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from promptfix.caches import flexible, fork
-from promptfix.errors import ModelTimeout
 from promptfix.network import Network, Prefill, in_batches
 from promptfix.records import Likely, Piece, Sampling, Score
 from promptfix.spelling import Spelling
@@ -24,17 +22,11 @@ Choose: TypeAlias = Callable[[Tensor], int]
 class Writer:
     """Writes one answer: takes what the model predicts, and gives the piece that follows."""
 
-    def __init__(
-        self,
-        network: Network,
-        sampling: Sampling,
-        prompt_tokens: int,
-        deadline: float | None = None,
-    ) -> None:
+    def __init__(self, network: Network, sampling: Sampling, prompt_tokens: int) -> None:
         """Begin an answer to a prompt of so many tokens."""
         self.token = 0
         """The last token that was written, for the model to go on from."""
-        self._network, self._sampling, self._deadline = network, sampling, deadline
+        self._network, self._sampling = network, sampling
         self._room = min(sampling.max_tokens, network.context - prompt_tokens)
         self._choose, self._spelling = _chooser(sampling), Spelling(network.decode, sampling.stop)
         self._written = 0
@@ -47,10 +39,8 @@ class Writer:
     def add(self, logits: Tensor, token: int | None = None) -> Piece:
         """Choose the next token by its logits [vocabulary], unless it is given, and spell it.
 
-        The token that ends an answer is not counted; its score is told. Raises ModelTimeout where
-        the answer goes on and the clock (`time.monotonic`) has passed the deadline.
+        The token that ends an answer is not counted; its score is told.
         """
-        self._check_time()
         self.token = token = self._choose(logits) if token is None else token
         network, sampling, spelling = self._network, self._sampling, self._spelling
         told = None if sampling.logprobs is None else score(network, logits, token, sampling)
@@ -64,23 +54,13 @@ class Writer:
             return Piece(text=rest, tokens=self._written, score=told, finish=finish)
         return Piece(text=text, tokens=self._written, score=told)
 
-    def _check_time(self) -> None:
-        if self._written and self._deadline is not None and monotonic() > self._deadline:
-            raise ModelTimeout(
-                f"the model wrote {self._written} tokens in its time and was not done; ask for "
-                "fewer tokens or give it more time"
-            )
-
 
 @torch.inference_mode()
-def write(prefill: Prefill, sampling: Sampling, deadline: float | None = None) -> Iterator[Piece]:
-    """Write on from a prefill, which stays as it is: a piece for each token, as it comes.
-
-    Raises ModelTimeout, as Writer does.
-    """
+def write(prefill: Prefill, sampling: Sampling) -> Iterator[Piece]:
+    """Write on from a prefill, which stays as it is: a piece for each token, as it comes."""
     network, logits = prefill.network, prefill.logits
     cache = fork(prefill.cache, len(prefill.ids))
-    writer = Writer(network, sampling, len(prefill.ids), deadline)
+    writer = Writer(network, sampling, len(prefill.ids))
     while not (piece := writer.add(logits)).finish:
         yield piece
         logits = network.forward(network.tensor([[writer.token]]), cache)[0]

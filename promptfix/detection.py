@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import NamedTuple
 
 import numpy as np
@@ -332,7 +333,11 @@ def _without(reading: Reading, edits: Sequence[Edit]) -> Reading:
 
 
 def _factor(part: Term | Condition) -> float:
-    return part.weight if isinstance(part, Term) else 1.0 / part.at_least
+    if isinstance(part, Term):
+        return part.weight
+    factor = 1.0 / part.at_least
+    # 1/49 * 49 is less than 1 in floating point, and 49 is at least 49.
+    return factor if factor * part.at_least >= 1.0 else nextafter(factor, inf)
 
 
 def _bias(detector: Detector) -> float:

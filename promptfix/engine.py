@@ -21,7 +21,7 @@ from torch import Tensor
 
 from promptfix.caches import Cache, empty, flexible, mask_of, stack, take
 from promptfix.decoding import Writer
-from promptfix.errors import ModelError, PromptfixWarning
+from promptfix.errors import PromptfixWarning
 from promptfix.hooks import Tap
 from promptfix.network import Network, Prefill, out_of_memory
 from promptfix.records import Piece, Sampling
@@ -97,13 +97,11 @@ class Engine:
     def __init__(self, network: Network, places: int = 16) -> None:
         """Serve a network that `can_batch`; `places` prompts or answers share a round."""
         self.network, self.places = network, places
-        self._arrived: SimpleQueue[_Read | _Write | None] = SimpleQueue()
+        self._arrived: SimpleQueue[_Read | _Write] = SimpleQueue()
         self._reads: deque[_Read] = deque()
         self._waiting: deque[_Write] = deque()
         self._rows = _Rows(network)
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="promptfix-engine", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="promptfix-engine", daemon=True).start()
 
     def read(
         self, ids: Sequence[int], before: Prefill | None = None, tap: Tap | None = None
@@ -115,20 +113,18 @@ class Engine:
             return before
         kept = min(kept, len(ids) - 1)
         job = _Read(tuple(ids), before if kept else None, tap, kept)
-        self._submit(job)
+        self._arrived.put(job)
         return job.done.result()
 
-    def write(
-        self, prefill: Prefill, sampling: Sampling, deadline: float | None = None
-    ) -> Iterator[Piece]:
+    def write(self, prefill: Prefill, sampling: Sampling) -> Iterator[Piece]:
         """Write on from a prefill of this network, as `decoding.write` does.
 
         Who stops asking gives up the place.
         """
         if not flexible(prefill.cache):
             prefill = self.read(prefill.ids, tap=prefill.tap)
-        job = _Write(prefill, Writer(self.network, sampling, len(prefill.ids), deadline))
-        self._submit(job)
+        job = _Write(prefill, Writer(self.network, sampling, len(prefill.ids)))
+        self._arrived.put(job)
         try:
             while True:
                 pieces = job.pieces.get()
@@ -140,44 +136,26 @@ class Engine:
         finally:
             job.over = True
 
-    def close(self) -> None:
-        """Stop; whoever still waits is told."""
-        self._arrived.put(None)
-        self._thread.join()
-
-    def _submit(self, job: _Read | _Write) -> None:
-        if self._closed:
-            raise ModelError("the model is being shut down; ask another server, or later")
-        self._arrived.put(job)
-
     @torch.inference_mode()
     def _run(self) -> None:
-        while self._gather():
+        while True:
+            self._gather()
             if self._reads:
                 self._read_a_chunk()
             self._admit()
             self._rows.step()
-        self._closed = True
-        error = ModelError("the model was shut down before it was done; ask again later")
-        left = [*self._reads, *self._waiting, *self._rows.writes, *self._arrivals()]
-        for job in filter(None, left):
-            job.fail(error)
 
-    def _gather(self) -> bool:
+    def _gather(self) -> None:
         """Take in what has arrived, waiting for it if there is nothing else to do."""
         idle = not (self._reads or self._waiting or self._rows.writes)
         arrived = [self._arrived.get()] if idle else []
-        arrived += self._arrivals()
+        # Only this thread takes, so what is there stays there.
+        arrived += [self._arrived.get() for _ in range(self._arrived.qsize())]
         for job in arrived:
             if isinstance(job, _Read):
                 self._reads.append(job)
-            elif job is not None:
+            else:
                 self._waiting.append(job)
-        return None not in arrived
-
-    def _arrivals(self) -> list["_Read | _Write | None"]:
-        # Only this thread takes, so what is there stays there.
-        return [self._arrived.get() for _ in range(self._arrived.qsize())]
 
     def _read_a_chunk(self) -> None:
         """Read on in the prompts that are first, those with chunks of like length together."""
@@ -212,7 +190,12 @@ class Engine:
 
     def _admit(self) -> None:
         free = self.places - len(self._rows.writes)
-        self._rows.join([self._waiting.popleft() for _ in range(min(free, len(self._waiting)))])
+        new = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
+        try:
+            self._rows.join(new)
+        except Exception as error:  # noqa: BLE001 - it is raised where the answers are waited for
+            for write in new:
+                write.fail(error)
 
 
 class _Rows:
@@ -244,17 +227,17 @@ class _Rows:
 
     def step(self) -> None:
         """Write one token of every answer, and let those go that are over."""
-        self._drop()
-        if not self.writes:
-            return
         try:
+            self._drop()
+            if not self.writes:
+                return
             logits = self._predict()
+            likeliest = logits.argmax(-1).tolist()
         except Exception as error:  # noqa: BLE001 - it is raised where the answers are waited for
             for write in self.writes:
                 write.fail(error)
             self._drop()
             return
-        likeliest = logits.argmax(-1).tolist()
         for write, row, token in zip(self.writes, logits, likeliest, strict=True):
             write.add(row, token if write.writer.greedy else None)
 

@@ -21,17 +21,20 @@ def model_folder(source: Path | str) -> Path:
     if Path(source).is_dir():
         return Path(source)
     match = _ID.fullmatch(str(source))
+    no_name = MicroscopeError(
+        f"there is no folder {source}; give a Hugging Face folder, or a name as org/name or "
+        "org/name@revision"
+    )
     if match is None:
-        raise MicroscopeError(
-            f"there is no folder {source}; give a Hugging Face folder, or a name as org/name or "
-            "org/name@revision"
-        )
+        raise no_name
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     name, revision = match["name"], match["revision"]
     try:
         return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except HFValidationError:  # ../model, say
+        raise no_name from None
     except LocalEntryNotFoundError as error:
         wanted = f"hf download {name}" + (f" --revision {revision}" if revision else "")
         raise MicroscopeError(

@@ -2,29 +2,22 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 
 from promptfix.chat import encode_ids
 from promptfix.decoding import score, write, write_many
 from promptfix.engine import Engine
-from promptfix.errors import ModelError, PromptfixError
+from promptfix.errors import ModelError, PromptError, PromptfixError
 from promptfix.network import Network, Prefill
 from promptfix.pipeline import Input, joined
-from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score
+from promptfix.records import GREEDY, Answer, Piece, Prompt, Sampling, Score, check_text
 
 
 class LocalModel:
     """Answers with a network in this process. Safe to use from several threads."""
 
-    def __init__(
-        self, network: Network, timeout: float | None = None, engine: Engine | None = None
-    ) -> None:
-        """Use a network; an answer may take `timeout` seconds, or any time.
-
-        With an engine on it, what is asked at once is answered at once.
-        """
+    def __init__(self, network: Network, engine: Engine | None = None) -> None:
+        """Use a network; with an engine on it, what is asked at once is answered at once."""
         self.network = network
-        self.timeout = timeout
         self._read = engine.read if engine else network.read
         self._write = engine.write if engine else write
         self.places = engine.places if engine else 1
@@ -38,7 +31,7 @@ class LocalModel:
     def answer(self, prompt: Prompt, prefill: object = None, sampling: Sampling = GREEDY) -> Answer:
         """Answer a prompt, reading only what a prefill does not hold of it.
 
-        Raises PromptTooLong, PromptError, ModelTimeout, or ModelError for all else.
+        Raises PromptTooLong, PromptError, or ModelError for all else.
         """
         pieces = list(self.stream(prompt, prefill, sampling))
         return joined(pieces, prompt_tokens=len(self.encode(prompt)))
@@ -47,21 +40,28 @@ class LocalModel:
         self, prompt: Input, prefill: object = None, sampling: Sampling = GREEDY
     ) -> Iterator[Piece]:
         """Answer token by token. Raises as `answer` does, when it comes to it."""
-        deadline = None if self.timeout is None else monotonic() + self.timeout
         before = prefill if isinstance(prefill, Prefill) else None
         with _one_error():
             read = self._read(self.encode(prompt), before)
-            yield from self._write(read, sampling, deadline)
+            yield from self._write(read, sampling)
 
     def encode(self, prompt: Input) -> tuple[int, ...]:
-        """Turn a prompt into token ids: a turn with its template, raw text as it stands."""
+        """Turn a prompt into token ids: a turn with its template, raw text as it stands.
+
+        Raises PromptError for what would break the model, and with it all others in its batch.
+        """
         if isinstance(prompt, Prompt):
             return encode_ids(self.network.tokenizer, prompt)
-        return (
-            prompt
-            if isinstance(prompt, tuple)
-            else tuple(self.network.tokenizer(prompt)["input_ids"])
-        )
+        if isinstance(prompt, str):
+            check_text(prompt)
+            return tuple(self.network.tokenizer(prompt)["input_ids"])
+        known = range(self.network.vocabulary)
+        if (other := next((token for token in prompt if token not in known), None)) is not None:
+            raise PromptError(
+                f"the prompt has the token {other}, and the model knows those from 0 to "
+                f"{known[-1]}; take ids of its own tokenizer"
+            )
+        return prompt
 
     def spell(self, token: int) -> str:
         """Write one token as text."""

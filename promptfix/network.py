@@ -71,6 +71,11 @@ class Network:
         """The width of the residual stream."""
         return self.model.config.get_text_config(decoder=True).hidden_size
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows."""
+        return self.model.get_input_embeddings().num_embeddings
+
     @torch.inference_mode()
     def read(
         self, ids: Sequence[int], before: Prefill | None = None, tap: Tap | None = None
@@ -116,10 +121,13 @@ class Network:
         return torch.tensor(ids, device=self.model.device)
 
     @torch.inference_mode()
-    def predict(self, ids: Sequence[int]) -> Tensor:
-        """Compute what comes next after each token: logits [tokens, vocabulary]."""
+    def predict(self, ids: Sequence[int]) -> Iterator[Tensor]:
+        """Compute what comes next after each token: logits [vocabulary], one after the other."""
         self.check_length(len(ids))
-        return self.model(input_ids=self.tensor([ids]), use_cache=False).logits[0]
+        cache = self.new_cache()
+        for first in range(0, len(ids), self.chunk):
+            part = self.tensor([ids[first : first + self.chunk]])
+            yield from self.model(input_ids=part, past_key_values=cache, use_cache=True).logits[0]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn token ids into text, without special tokens."""

@@ -9,6 +9,7 @@ SAE, as far as both say what they are, is refused.
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def _unpacked(file: Path) -> bytes:
             return file.read_bytes()
         with gzip.open(file) as packed:
             content = packed.read(_MOST + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ExportError(f"{file} cannot be read ({error}); download it again") from error
     if len(content) > _MOST:
         raise ExportError(f"{file} unpacks to more than {_MOST >> 20} MB; split it")

@@ -49,6 +49,10 @@ one. Whoever is handed a prefill that is not of its own making ignores it.
 """
 
 
+ROOM = 64
+"""How many tokens for the answer a note has to leave, unless there were fewer without it."""
+
+
 class Look(NamedTuple):
     """What came of reading a prompt."""
 
@@ -282,7 +286,7 @@ class Pipeline:
             if seen.repair is None or mode == "detect":
                 return seen
             with clock("verify"):
-                return self._verify(seen, seen.repair, keep=keep)
+                return self._verify(seen, seen.repair, look.reading, keep=keep)
         except PromptTooLong as error:
             if self.policy.on_too_long == "error":
                 raise
@@ -305,10 +309,11 @@ class Pipeline:
         lens, limit = self.microscope.lens, self.policy.max_annotations
         return rewrite(prompt, findings, self.library, lens=lens, limit=limit)
 
-    def _verify(self, seen: _Findings, repair: Repair, *, keep: bool) -> _Findings:
+    def _verify(self, seen: _Findings, repair: Repair, before: Reading, *, keep: bool) -> _Findings:
         """Read the repaired prompt, which answering it needs anyway, and decide what stays."""
         try:
             look = self.microscope.read(repair.repaired, seen.prefill, keep=keep)
+            self._check_room(before, look.reading)
         except PromptTooLong as error:
             return replace(seen, failure=f"with its notes the prompt is too long: {error}")
         verification = verify(repair, look.reading, self.rules)
@@ -321,6 +326,14 @@ class Pipeline:
             action="repaired" if kept else "detected",
             prefill=look.prefill,
         )
+
+    def _check_room(self, before: Reading, after: Reading) -> None:
+        """Raise PromptTooLong if notes take the room that the answer needs."""
+        if self.policy.answers is not None or not isinstance(self.model, Speaker):
+            return  # who answers has a context of its own
+        had, left = (self.model.context - seen.readout - 1 for seen in (before, after))
+        if left < min(had, ROOM):
+            raise PromptTooLong(f"it leaves {left} of {had} tokens for the answer")
 
 
 def joined(pieces: Sequence[Piece], prompt_tokens: int) -> Answer:

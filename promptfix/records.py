@@ -53,11 +53,7 @@ class Prompt(Record):
         earlier = "".join(message.text for message in self.history)
         said = {"prompt": self.text, "system text": self.system or "", "history": earlier}
         for name, text in said.items():
-            if (at := _lone_surrogate(text)) is not None:
-                raise PromptError(
-                    f"the {name} has a lone surrogate at character {at}, which is no valid "
-                    "Unicode; send it as UTF-8"
-                )
+            check_text(text, name)
         return self
 
 
@@ -293,9 +289,12 @@ class Trace(Record):
         return repaired if self.action == "repaired" else self.prompt
 
 
-def _lone_surrogate(text: str) -> int | None:
+def check_text(text: str, name: str = "prompt") -> None:
+    """Raise PromptError for text that is no valid Unicode, which no tokenizer takes."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        return error.start
-    return None
+        raise PromptError(
+            f"the {name} has a lone surrogate at character {error.start}, which is no valid "
+            "Unicode; send it as UTF-8"
+        ) from None

@@ -9,17 +9,19 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NoJson
 
 from promptfix.errors import SettingsError
 from promptfix.formats import Status
 from promptfix.pipeline import Policy
 from promptfix.rewriting import Uncleared
 
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 PREFIX = "PROMPTFIX_"
 CONFIG = "PROMPTFIX_CONFIG"
 """Names the TOML file."""
@@ -76,10 +78,7 @@ class Settings(BaseSettings):
         """
         _refuse_unknown(os.environ, set(cls.model_fields))
         found = from_file(config, None, set(cls.model_fields), PREFIX)
-        try:
-            return cls(**(found | chosen))
-        except ValidationError as error:
-            raise SettingsError("; ".join(map(fault, error.errors()))) from None
+        return gathered(cls, found | chosen)
 
     @property
     def policy(self) -> Policy:
@@ -125,6 +124,18 @@ def from_file(path: Path | None, table: str | None, known: set[str], prefix: str
     return {name: v for name, v in content.items() if prefix + name.upper() not in os.environ}
 
 
+def gathered(kind: type[SettingsT], chosen: dict[str, Any]) -> SettingsT:
+    """What was chosen, and the environment behind it. Raises SettingsError, a line for all."""
+    try:
+        return kind(**chosen)
+    except ValidationError as error:
+        raise SettingsError("; ".join(map(_fault, error.errors()))) from None
+    except NoJson as error:
+        name = str(error).split('"')[1].upper()  # it tells the setting in its message only
+        variable = kind.model_config.get("env_prefix", "") + name
+        raise SettingsError(f'{variable} is a list; write it as JSON, as ["..."]') from None
+
+
 def as_toml(settings: BaseSettings) -> str:
     """Write settings as TOML, one a line; what is unset is a comment, and secrets are masked."""
     values = settings.model_dump(mode="json")
@@ -135,7 +146,7 @@ def as_toml(settings: BaseSettings) -> str:
     return "\n".join(lines)
 
 
-def fault(fault: ErrorDetails) -> str:
+def _fault(fault: ErrorDetails) -> str:
     """Say what is wrong with a setting, in one line."""
     where = ".".join(map(str, fault["loc"]))
     message = fault["msg"].removeprefix("Value error, ")

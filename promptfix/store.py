@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import connect
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -36,7 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from promptfix.errors import SettingsError
 from promptfix.records import Trace
@@ -241,13 +242,15 @@ def labelled(path: Path) -> list[Labelled]:
     """The traces of a file that have feedback and texts. Raises SettingsError."""
     if not path.is_file():
         raise SettingsError(f"{path} is no file; name the one that `promptfix serve` keeps")
+    # Whose file it is will only show: nothing may be written into it.
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    engine = create_engine("sqlite://", creator=lambda: connect(uri, uri=True), poolclass=NullPool)
     try:
-        engine = _open(path)
         with engine.connect() as connection:
             rows = connection.execute(select(TRACES).where(TRACES.c.correct.is_not(None))).all()
     except SQLAlchemyError as error:
-        raise SettingsError(f"{path} holds no traces of promptfix ({error})") from error
-    engine.dispose()
+        reason = getattr(error, "orig", None) or error
+        raise SettingsError(f"{path} holds no traces of promptfix ({reason})") from error
     told = ((row, json.loads(row.trace)) for row in rows)
     return [
         Labelled(

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import promptfix
-from promptfix.assembly import check_library, load_library
+from promptfix.assembly import build, check_library, load_library
+from promptfix.errors import SettingsError
 from promptfix.settings import Settings
 
 
@@ -33,3 +34,9 @@ def test_the_librarys_own_data_is_loaded() -> None:
     """Without settings the shipped detectors and annotations are taken."""
     settings = Settings()
     assert load_library(settings).digest == check_library(settings).digest
+
+
+def test_a_misspelt_detector_is_not_switched_off_in_silence() -> None:
+    """It is an error that names the detectors that there are."""
+    with pytest.raises(SettingsError, match=r"called b; there are .*unknown-unit-word-mini"):
+        build(Settings(disabled=frozenset({"b", "unknown-unit-word-mini-l2-8192"})))

@@ -78,6 +78,14 @@ def test_all_conditions_must_hold() -> None:
     assert outcome.near_misses[0].score == 0.0
 
 
+@pytest.mark.parametrize("level", [49.0, 98.0, 0.3, 103.0])
+def test_what_is_at_the_level_reaches_it(level: float) -> None:
+    """Also where the level times its reciprocal is less than 1."""
+    rules = Ruleset([detector("at", parts=[Condition(feature=7, at="readout", at_least=level)])])
+    assert detect(reading(TEXT, {}, {7: level}), rules).findings
+    assert not detect(reading(TEXT, {}, {7: level * (1 - 1e-9)}), rules).findings
+
+
 def test_silence_fires_nothing() -> None:
     """A reading without activations has neither findings nor near misses."""
     rules = Ruleset([detector("gross", parts=[WORD]), detector("end", parts=[END])])

@@ -10,7 +10,7 @@ import torch
 
 from promptfix import engine as module
 from promptfix.engine import Engine, can_batch
-from promptfix.errors import ModelError, ModelTimeout, PromptfixWarning, PromptTooLong
+from promptfix.errors import ModelError, PromptfixWarning, PromptTooLong
 from promptfix.microscope import Microscope
 from promptfix.models import LocalModel
 from promptfix.network import load_network
@@ -44,9 +44,7 @@ def network(request, tmp_path_factory):
 
 @pytest.fixture
 def engine(network):
-    made = Engine(network, places=4)
-    yield made
-    made.close()
+    return Engine(network, places=4)
 
 
 def samplings():
@@ -171,7 +169,6 @@ def test_places_are_given_in_the_order_of_asking(network, monkeypatch):
         time.sleep(0.002)
     for thread in threads:
         thread.join()
-    engine.close()
     assert [set(ended[at : at + 2]) for at in (0, 2, 4)] == [{0, 1}, {2, 3}, {4, 5}]
 
 
@@ -186,7 +183,6 @@ def test_who_leaves_frees_the_place(network, monkeypatch):
     before = len(slow.rows)
     assert list(engine.write(prefill, Sampling(max_tokens=2)))
     assert len(slow.rows) - before < 10
-    engine.close()
 
 
 def test_requests_share_rounds(network, engine, monkeypatch):
@@ -203,13 +199,13 @@ def test_requests_share_rounds(network, engine, monkeypatch):
 
 
 def test_what_goes_wrong_for_one_is_told_to_one(network, engine):
-    """A deadline that has passed, a prompt that is too long; the others go on."""
-    late = LocalModel(network, timeout=0.0, engine=engine)
+    """A temperature that nothing can be drawn at, a prompt that is too long; the others go on."""
+    icy = Sampling(temperature=1e-300)
     fine = LocalModel(network, engine=engine)
     with ThreadPoolExecutor(2) as pool:
         others = pool.submit(fine.answer, Prompt(text=TEXTS[0]), None, SHORT)
-        with pytest.raises(ModelTimeout):
-            late.answer(Prompt(text="Tom"))
+        with pytest.raises(ModelError, match="probability"):
+            fine.answer(Prompt(text="Tom"), None, icy)
         with pytest.raises(PromptTooLong):
             engine.read(range(CONTEXT))
         assert others.result() == LocalModel(network).answer(Prompt(text=TEXTS[0]), None, SHORT)
@@ -223,6 +219,23 @@ def test_a_model_that_breaks_breaks_only_what_it_was_at(network, engine, monkeyp
         with pytest.raises(ModelError, match="ZeroDivisionError"):
             model.answer(Prompt(text="Tom"))
     assert model.answer(Prompt(text="Tom"), None, SHORT).text is not None
+
+
+@pytest.mark.parametrize("step", ["stack", "take"])
+def test_caches_that_cannot_be_moved_break_no_more(network, engine, monkeypatch, step):
+    """Who wants to join is told alone; where one leaves, so are those who stay; others go on."""
+    Slow(monkeypatch, network)
+    prefill = network.read([10, 11, 12])
+    staying = engine.write(prefill, Sampling(max_tokens=150, temperature=5, seed=2))
+    assert next(staying).text is not None
+    joining = engine.write(prefill, Sampling(max_tokens=2))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, lambda *_, **__: 1 / 0)
+        if step == "take":
+            assert list(joining)
+        with pytest.raises(ZeroDivisionError):
+            list(joining if step == "stack" else staying)
+    assert list(engine.write(prefill, SHORT))
 
 
 def test_where_memory_runs_out_fewer_are_read_at_once(network, engine, monkeypatch):
@@ -241,14 +254,6 @@ def test_where_memory_runs_out_fewer_are_read_at_once(network, engine, monkeypat
     with warned, ThreadPoolExecutor(4) as pool:
         found = list(pool.map(engine.read, ids))
     assert [list(prefill.ids) for prefill in found] == ids
-
-
-def test_a_closed_engine_answers_nobody(network):
-    """Whoever waits is told, and so is whoever comes later."""
-    engine = Engine(network)
-    engine.close()
-    with pytest.raises(ModelError, match="shut down"):
-        engine.read([10, 11])
 
 
 def test_a_running_state_is_not_batched(tmp_path):

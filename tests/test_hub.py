@@ -61,8 +61,9 @@ def test_a_folder_goes_before_a_name(tmp_path, monkeypatch):
     save_model(tmp_path / "org" / "mine")
     assert model_folder("org/mine").is_dir()
     shutil.rmtree(tmp_path / "org")
-    with pytest.raises(MicroscopeError, match="no folder"):
-        model_folder(tmp_path / "nowhere")
+    for nowhere in (tmp_path / "nowhere", "../nowhere"):
+        with pytest.raises(MicroscopeError, match="no folder"):
+            model_folder(nowhere)
 
 
 def test_an_imported_sae_is_found_by_its_registry_name(tmp_path, monkeypatch):

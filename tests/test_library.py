@@ -249,6 +249,18 @@ def test_a_file_that_cannot_be_decoded(folders: Folders, content: bytes, message
     assert any(message in problem.message for problem in folders.problems())
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["detectors/unit/gross.json", "detectors/unit/cases.jsonl", "annotations/tables/units.json"],
+)
+def test_null_is_no_data(folders: Folders, file: str) -> None:
+    """A file or a line that says it is reported like any other of the wrong type."""
+    (folders.root / file).write_text("null\n")
+    assert any(
+        file in problem.file and "object" in problem.message for problem in folders.problems()
+    )
+
+
 def test_missing_folders_are_reported(folders: Folders, tmp_path: Path) -> None:
     """A folder that is not there is a problem with a remedy."""
     with pytest.raises(LibraryError, match=r"lenses.json.*missing"):

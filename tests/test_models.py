@@ -1,10 +1,12 @@
 """Answers are those that transformers' own `generate` gives, with and without a prefill."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from promptfix.decoding import _nucleus
-from promptfix.errors import ModelError, ModelTimeout, PromptTooLong
+from promptfix.errors import ModelError, PromptError, PromptTooLong
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt, Sampling
@@ -175,12 +177,6 @@ def test_an_answer_ends_where_the_context_does(model):
     assert model.answer_many([Prompt(text=text)], max_tokens=500) == [answer]
 
 
-def test_an_answer_may_take_so_long_and_no_longer(model):
-    """Then it is a ModelTimeout."""
-    with pytest.raises(ModelTimeout):
-        LocalModel(model.network, timeout=0.0).answer(Prompt(text="Tom"))
-
-
 def test_whatever_breaks_while_answering_is_a_model_error(model, monkeypatch):
     """The caller learns what it was."""
     monkeypatch.setattr(type(model.network), "forward", lambda *_, **__: 1 / 0)
@@ -230,11 +226,20 @@ def test_the_scores_of_a_prompt_are_those_of_writing_it(model):
     with torch.inference_mode():
         tokens = list(ids)
         while len(tokens) < len(ids) + len(pieces):
-            tokens.append(int(network.predict(tokens)[-1].argmax()))
+            tokens.append(int(list(network.predict(tokens))[-1].argmax()))
     read = model.score(tuple(tokens), 1)
     assert read[0].logprob is None
     assert torch.allclose(torch.tensor([s.logprob for s in read[len(ids) :]]), written, atol=1e-4)
     assert "".join(score.text for score in read[: len(ids)]) == "Tom has 12 apples"
+
+
+def test_a_long_prompt_is_scored_in_chunks(model):
+    """Its scores are those of reading it at once."""
+    chunked = LocalModel(replace(model.network, chunk=3))
+    whole, parts = (each.score(TEXTS[0], 1) for each in (model, chunked))
+    assert [score.text for score in parts] == [score.text for score in whole]
+    for one, other in zip(parts[1:], whole[1:], strict=True):
+        assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
 
 
 def test_raw_text_gets_no_template(model):
@@ -243,3 +248,14 @@ def test_raw_text_gets_no_template(model):
     assert model.encode("Tom has") == tuple(tokenizer("Tom has")["input_ids"])
     assert model.encode((5, 6)) == (5, 6)
     assert model.encode(Prompt(text="Tom has")) == tuple(ids_of(model, "Tom has"))
+
+
+def test_what_would_break_the_model_is_no_prompt(model):
+    """Ids that it does not know, and text that is no Unicode; its last token is one."""
+    last = model.network.vocabulary - 1
+    assert model.encode((last,)) == (last,)
+    for ids in ((5, last + 1), (-1,), (10**30,)):
+        with pytest.raises(PromptError, match=f"0 to {last}"):
+            model.encode(ids)
+    with pytest.raises(PromptError, match="character 4"):
+        model.encode("Tom \ud83e")

@@ -77,7 +77,13 @@ def test_an_export_of_something_else_is_refused(tmp_path, sae, lines, message):
 
 
 @pytest.mark.parametrize(
-    ("content", "name"), [(b"no gzip", "a.jsonl.gz"), (b"\xff\xfe", "a.jsonl"), (b"[1,", "a.json")]
+    ("content", "name"),
+    [
+        (b"no gzip", "a.jsonl.gz"),
+        (gzip.compress(b"{}")[:10] + b"\xff" * 20, "a.jsonl.gz"),
+        (b"\xff\xfe", "a.jsonl"),
+        (b"[1,", "a.json"),
+    ],
 )
 def test_a_damaged_file_is_refused_and_named(tmp_path, sae, content, name):
     """Truncated, packed wrongly or not text."""

@@ -1,6 +1,7 @@
 """The flow: what reaches the model, what the trace says, and what a failure costs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,25 @@ def test_a_note_that_does_not_fit_is_left_out(known: Library) -> None:
     assert trace.action == "detected"
     assert "130 tokens" in (trace.failure or "")
     assert model.asked[-1][0].text == TEXT
+
+
+def test_a_note_leaves_room_for_the_answer(known: Library) -> None:
+    """64 tokens, or as many as there were; who answers elsewhere has room of its own."""
+    made, microscope, _ = pipeline(known, UNIT)
+    repair = made.repair(TEXT).repair
+    assert repair is not None
+    length = microscope.read(repair.repaired).reading.readout + 1
+
+    def asked(context: int, policy: Policy | None = None) -> Trace:
+        model = FakeModel(context=context)
+        return replace(made, model=model, policy=policy or Policy()).answer(TEXT)
+
+    assert asked(length + 64).action == "repaired"
+    for context in (length + 63, length + 1):
+        trace = asked(context)
+        assert (trace.action, trace.in_force.text) == ("detected", TEXT)
+        assert f"leaves {context - length} of " in (trace.failure or "")
+    assert asked(length + 1, Policy(answers="another")).failure is None
 
 
 def test_the_answer_is_as_long_as_was_asked(known: Library) -> None:

@@ -89,6 +89,12 @@ def test_what_is_of_no_use_is_refused_before_anything_is_fetched(tmp_path, name,
         import_sae(name, tmp_path)
 
 
+def test_a_name_without_a_release_is_no_name(capsys):
+    """It is told what a name is."""
+    assert run(["sae", "import", "gemma"]) == 2
+    assert "gemma is no RELEASE/SAE_ID" in capsys.readouterr().err
+
+
 def test_every_entry_of_the_registry_can_be_read():
     """Thousands of them, all with a release, an id, a model and a repository."""
     everything = published()

@@ -425,6 +425,12 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTFIX_SERVICE_PORT", "1234")
     assert ServiceSettings.read().port == 1234
     assert ServiceSettings.read(port=5).port == 5
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(SettingsError, match="SERVICE_KEYS is a list"),
+    ):
+        patch.setenv("PROMPTFIX_SERVICE_KEYS", "9f86")
+        ServiceSettings.read()
     monkeypatch.setenv("PROMPTFIX_SERVICE_PRT", "1")
     with pytest.raises(SettingsError, match="PROMPTFIX_SERVICE_PRT"):
         ServiceSettings.read()

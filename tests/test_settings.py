@@ -45,6 +45,7 @@ def test_arguments_go_before_variables_and_these_before_the_file(
         ("PROMPTFIX_MAX_ANOTATIONS", "3", "no setting is called"),
         ("PROMPTFIX_MAX_ANNOTATIONS", "-1", "max_annotations"),
         ("PROMPTFIX_EDIT_FROM", "proven", "edit_from"),
+        ("PROMPTFIX_DISABLED", "unknown-unit-word", r'PROMPTFIX_DISABLED is .* \["..."\]'),
         ("PROMPTFIX_CONFIG", "/nowhere/promptfix.toml", "cannot be read"),
     ],
 )

@@ -180,6 +180,19 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:
         labelled(tmp_path / "nowhere")
 
 
+def test_what_is_anothers_is_left_as_it_is(tmp_path: Path) -> None:
+    """A database without traces is refused, and not a byte of it changed."""
+    other = tmp_path / "other's 100%.db"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+    connection.close()
+    before = other.read_bytes()
+    with pytest.raises(SettingsError, match="holds no traces"):
+        labelled(other)
+    assert other.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [other]
+
+
 SERVE = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path

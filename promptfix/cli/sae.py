@@ -76,7 +76,12 @@ def import_(
     from promptfix.hub import imported
     from promptfix.training.registry import import_sae
 
-    out = folder or imported(*name.split("/", 1))
+    release, _, sae_id = name.partition("/")
+    if not sae_id:
+        raise SettingsError(
+            f"{name} is no RELEASE/SAE_ID; promptfix sae list shows which there are"
+        )
+    out = folder or imported(release, sae_id)
     config = import_sae(name, out)
     typer.echo(f"{config.architecture}, {config.d_sae} features at {config.hook}: {out}")
 

@@ -9,12 +9,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from promptfix.errors import SettingsError
 from promptfix.records import Mode
-from promptfix.settings import SERVICE, fault, from_file
+from promptfix.settings import SERVICE, from_file, gathered
 
 PREFIX = "PROMPTFIX_SERVICE_"
 
@@ -106,10 +106,7 @@ class ServiceSettings(BaseSettings):
             listed = ", ".join(sorted(known))
             raise SettingsError(f"no setting is called {', '.join(unknown)}; there are {listed}")
         found = from_file(config, SERVICE, set(cls.model_fields), PREFIX)
-        try:
-            return cls(**(found | chosen))
-        except ValidationError as error:
-            raise SettingsError("; ".join(map(fault, error.errors()))) from None
+        return gathered(cls, found | chosen)
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
