@@ -288,6 +288,14 @@ def test_limits(model: Model) -> None:
         assert error(post(url, raw, path="completions"))["code"] == "context_length_exceeded"
 
 
+def test_a_note_does_not_count_against_the_limit(model: Model) -> None:
+    """A prompt that is just short enough is repaired and answered."""
+    most = len(model.encode(Prompt(text=GROSS)))
+    with serving(Pipeline(seeing(), model, library_of()), max_prompt_tokens=most) as url:
+        assert post(url, chat(GROSS)).headers["x-promptfix-action"] == "repaired"
+        assert post(url, chat(f"{GROSS} x")).status_code == 400
+
+
 def test_two_hundred_streams_at_once() -> None:
     """They wait for their turn, and each gets its own answer."""
     with (

@@ -77,7 +77,8 @@ class Local:
             raise Refused(f"n is at most {self._settings.max_n} here", param="n")
         seen = await self._look(asked, todo.inputs[0])
         inputs = todo.inputs if seen is None else (_in_force(todo.inputs[0], seen),)
-        tokens = await self._worker.run(lambda: sum(map(self._count, inputs)))
+        noted = seen.annotation_tokens if seen else 0
+        tokens = await self._worker.run(lambda: sum(self._count(one, noted) for one in inputs))
         envelope = Envelope.new(asked.kind, seen.trace.id if seen else asked.id, self._name)
         job = _Job(asked, todo, seen, inputs, tokens, envelope)
         return self._streamed(job, stack) if todo.stream else await self._whole(job)
@@ -104,9 +105,10 @@ class Local:
         mode = self._reader.mode(asked.wishes.mode, prompt.text, None)
         return self._watch.seen(asked, await self._reader.look(prompt, asked.wishes, mode))
 
-    def _count(self, one: Input) -> int:
+    def _count(self, one: Input, noted: int) -> int:
+        """Count a prompt's tokens; those of our own note are not held against whoever asked."""
         most = self._settings.max_prompt_tokens or self._speaker.context
-        return check_length(self._speaker, one, min(most, self._speaker.context - 1))
+        return check_length(self._speaker, one, min(most + noted, self._speaker.context - 1))
 
     async def _whole(self, job: _Job) -> Response[Any]:
         written = [some async for some in self._worker.stream(partial(self._write, job))]
