@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptfix.errors import SettingsError
+from promptfix.errors import PromptError, SettingsError
 from promptfix.library import Library
 from promptfix.measures import Bound, Measurement, Outcomes, Source
-from promptfix.pipeline import Pipeline, Policy
+from promptfix.pipeline import Input, Pipeline, Policy
+from promptfix.records import Prompt
 from promptfix.service.app import create_app
 from promptfix.service.settings import ServiceSettings
 from promptfix.testing import FakeMicroscope, FakeModel
@@ -414,6 +415,27 @@ def test_limits(up: Upstream) -> None:
             assert error(post(url, chat(QUIET, **{name: value})))["param"] == name
         long = post(url, chat(GROSS * 9))
         assert (long.status_code, long.headers["x-promptfix-action"]) == (200, "skipped")
+
+
+class Refusing(FakeModel):
+    """A model whose chat template takes no system's text."""
+
+    def encode(self, prompt: Input) -> tuple[int, ...]:
+        """Count words, unless there is a system's text."""
+        if isinstance(prompt, Prompt) and prompt.system:
+            raise PromptError("System role not supported")
+        return super().encode(prompt)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"max_prompt_tokens": 99}])
+def test_a_template_that_refuses_costs_nobody_the_answer(up: Upstream, chosen: dict) -> None:
+    """With a limit on what is read as without one, the request goes on unread."""
+    broken = FakeMicroscope(broken=PromptError("System role not supported"))
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": GROSS}]
+    with serving(Pipeline(broken, Refusing(), library_of()), upstream=up.url, **chosen) as url:
+        response = post(url, {"model": "big", "messages": messages})
+    assert (response.status_code, response.content) == (200, BODY)
+    assert response.headers["x-promptfix-action"] == "error"
 
 
 class Slow(FakeMicroscope):
