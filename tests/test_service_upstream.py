@@ -117,6 +117,15 @@ def test_numbers_escapes_and_doubled_keys_stay(up: Upstream, url: str) -> None:
     assert up.requests[-1].body == raw.replace(b'"promptfix" : {"trace":false} ,', b"")
 
 
+def test_a_name_that_is_repeated_without_end_stops_nobody(up: Upstream, url: str) -> None:
+    """Taking it out takes as long as the request is, not the square of that."""
+    raw = b"{" + b'"promptfix":null, ' * 50_000 + b'"a":1 }'
+    started = time.monotonic()
+    assert post(url, raw).content == BODY
+    assert time.monotonic() - started < 5
+    assert up.requests[-1].body == b'{"a":1 }'
+
+
 def test_upstream_prompts_are_only_looked_at_by_default(up: Upstream, url: str) -> None:
     """Something fires, it is told in headers, and nothing is changed."""
     body = json.dumps(chat(GROSS, model="big")).encode()
