@@ -400,6 +400,17 @@ def test_headers_that_go_on(up: Upstream) -> None:
     assert received(forward_authorization=True)["authorization"] == "Bearer mine"
 
 
+def test_headers_need_not_be_ascii(up: Upstream, url: str) -> None:
+    """Their bytes go on as they came; an id of the request that is not plain is another."""
+    sent = {"openai-project": "caf\u00e9".encode("latin-1"), "x-request-id": "caf\u00e9".encode()}
+    response = post(url, chat(QUIET), headers=sent)
+    assert (response.status_code, response.content) == (200, BODY)
+    heard = up.requests[-1].headers
+    assert heard["openai-project"] == "caf\u00e9"
+    assert heard["x-request-id"] == response.headers["x-request-id"] != "caf\u00e9"
+    assert heard["x-request-id"].isascii()
+
+
 @pytest.mark.parametrize(
     "body",
     [
