@@ -185,6 +185,18 @@ def test_raw_text(client: openai.OpenAI, model: Model) -> None:
     assert "".join(piece.choices[0].text for piece in pieces) == "heard: b"
 
 
+def test_no_tokens_are_an_empty_answer(client: openai.OpenAI, model: Model) -> None:
+    """Each answer is there, whole or streamed, and the model is not asked."""
+    asked = {"model": "any", "prompt": ["a", "b"], "max_tokens": 0}
+    made = client.completions.create(**asked)
+    told = [(choice.index, choice.text, choice.finish_reason) for choice in made.choices]
+    assert told == [(0, "", "length"), (1, "", "length")]
+    assert made.usage.completion_tokens == 0
+    chunks = client.completions.create(**asked, stream=True)
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == ["length", "length"]
+    assert not model.asked
+
+
 def test_echo_scores_the_prompt(client: openai.OpenAI) -> None:
     """As evaluation harnesses ask: every token of the prompt has its log-probability."""
     made = client.completions.create(

@@ -152,6 +152,8 @@ class Local:
             if todo.writes:
                 for piece in self._speaker.stream(one, prefill, todo.seeded(index % todo.n)):
                     yield Written(index, piece, (piece.score,) if piece.score else ())
+            elif not todo.echo:
+                yield Written(index, Piece(text="", tokens=0, finish="length"))
 
     def _echo(self, index: int, one: Input, todo: Work) -> Written:
         """The prompt, as the first piece of its answer."""
