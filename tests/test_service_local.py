@@ -207,6 +207,11 @@ def test_echo_scores_the_prompt(client: openai.OpenAI) -> None:
     assert told.token_logprobs == [None, -1.0, -1.0, -1.0]
     assert told.top_logprobs[1] == {"2": -1.0}
     assert told.text_offset == [0, 1, 2, 3]
+    chunks = client.completions.create(
+        model="any", prompt=[[1, 2], [3]], echo=True, logprobs=1, max_tokens=2, stream=True
+    )
+    offsets = [(c.choices[0].index, c.choices[0].logprobs.text_offset) for c in chunks]
+    assert offsets == [(0, [0, 1]), (0, [2]), (0, [8]), (1, [0]), (1, [1]), (1, [7])]
     only = client.completions.create(model="any", prompt="a b", echo=True, max_tokens=0)
     assert (only.choices[0].text, only.usage.completion_tokens) == ("a b", 0)
 

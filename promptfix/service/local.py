@@ -1,5 +1,6 @@
 """The model that reads also answers: one prefill, and tokens go out as they are written."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
@@ -45,12 +46,13 @@ class _Job:
     envelope: Envelope
     started: float = field(default_factory=perf_counter)
 
-    def choice(self, some: Sequence[Written]) -> Choice:
+    def choice(self, some: Sequence[Written], offset: int = 0) -> Choice:
         """Pieces of one answer as a choice, or as a part of one."""
         scores = [score for written in some for score in written.scores]
         wanted = self.work.sampling.logprobs is not None
         text = "".join(written.piece.text for written in some)
-        return Choice(some[0].answer, text, some[-1].piece.finish, scores if wanted else None)
+        finish = some[-1].piece.finish
+        return Choice(some[0].answer, text, finish, scores if wanted else None, offset)
 
     def usage(self, written: Sequence[Written]) -> Json:
         """How many tokens were read and written."""
@@ -128,6 +130,7 @@ class Local:
     async def _chunks(self, job: _Job) -> AsyncGenerator[bytes]:
         nothing: Json = {"usage": None} if job.work.usage else {}
         written: list[Written] = []
+        spelt = Counter[int]()  # characters of each answer
         for opening in _openings(job):
             yield sse.frame(opening | nothing)
         try:
@@ -135,7 +138,9 @@ class Local:
                 async for some in pieces:
                     written.append(some)
                     if some.piece.text or some.scores or some.piece.finish:
-                        yield sse.frame(job.envelope.chunk([job.choice([some])]) | nothing)
+                        part = job.choice([some], spelt[some.answer])
+                        yield sse.frame(job.envelope.chunk([part]) | nothing)
+                    spelt[some.answer] += sum(len(score.text) for score in some.scores)
             if job.work.usage:
                 yield sse.frame(job.envelope.chunk([]) | {"usage": job.usage(written)})
             yield sse.DONE
