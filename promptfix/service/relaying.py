@@ -96,8 +96,10 @@ class Relay:
             names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
             most |= dict.fromkeys(names, self._settings.max_tokens)
         for name, limit in most.items():
-            if isinstance(body.get(name), int | float) and body[name] > limit:
-                raise Refused(f"{name} is at most {limit} here", param=name)
+            # Some servers read a number from what is none: "50", say.
+            wanted = body.get(name)
+            if wanted is not None and not (isinstance(wanted, int | float) and wanted <= limit):
+                raise Refused(f"{name} is a number, at most {limit} here", param=name)
 
     def _mode(self, asked: Asked) -> Mode:
         text = asked.turn.prompt.text if asked.turn else ""
