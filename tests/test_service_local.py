@@ -301,6 +301,7 @@ def test_limits(model: Model) -> None:
         assert error(post(url, chat("word " * 9)))["code"] == "context_length_exceeded"
         assert post(url, chat(QUIET, max_tokens=9)).json()["usage"]["completion_tokens"] == 2
         assert error(post(url, chat(QUIET, n=2)))["param"] == "n"
+        assert error(post(url, {"prompt": ["a", "b"]}, path="completions"))["param"] == "n"
         raw = {"prompt": "word " * 10}
         assert error(post(url, raw, path="completions"))["code"] == "context_length_exceeded"
 

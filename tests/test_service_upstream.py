@@ -437,6 +437,9 @@ def test_limits(up: Upstream) -> None:
             for other in (f"{value}", [value], {}):
                 assert error(post(url, chat(QUIET, **{name: other})))["param"] == name
             assert post(url, chat(QUIET, **{name: None})).is_success
+        for prompt, status in ((["a", "b"], 200), ([1, 2, 3], 200), (["a", "b", "c"], 400)):
+            assert post(url, {"prompt": prompt}, path="completions").status_code == status
+        assert post(url, {"prompt": [[1], [2]], "n": 2}, path="completions").status_code == 400
         long = post(url, chat(GROSS * 9))
         assert (long.status_code, long.headers["x-promptfix-action"]) == (200, "skipped")
 

@@ -14,10 +14,10 @@ from litestar import Response
 from promptfix.pipeline import Input, Speaker, joined
 from promptfix.records import Answer, Piece, Prompt, Score
 from promptfix.service import replies, sse
-from promptfix.service.failures import Refused, Unknown
+from promptfix.service.failures import Unknown
 from promptfix.service.reading import Reader, Seen, check_length
 from promptfix.service.replies import Choice, Envelope, Json
-from promptfix.service.requests import Asked
+from promptfix.service.requests import Asked, check_answers
 from promptfix.service.settings import ServiceSettings
 from promptfix.service.watch import Watch
 from promptfix.service.work import Work, work
@@ -75,8 +75,7 @@ class Local:
     async def answer(self, asked: Asked, stack: AsyncExitStack) -> Response[Any]:
         """Answer a request. What `stack` holds is given back when the response is sent."""
         todo = work(asked, self._settings.max_tokens)
-        if todo.n > self._settings.max_n:
-            raise Refused(f"n is at most {self._settings.max_n} here", param="n")
+        check_answers(len(todo.inputs), todo.n, self._settings.max_n)
         seen = await self._look(asked, todo.inputs[0])
         inputs = todo.inputs if seen is None else (_in_force(todo.inputs[0], seen),)
         noted = seen.annotation_tokens if seen else 0

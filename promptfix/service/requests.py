@@ -117,6 +117,14 @@ def refuse_addresses(body: object, headers: Mapping[str, str]) -> None:
         raise Refused(f"{found} is not taken from requests; leave it out", param=found)
 
 
+def check_answers(prompts: int, n: float, most: int) -> None:
+    """Refuse a request for more answers than one may ask for."""
+    if prompts * n > most:
+        raise Refused(
+            f"{most} answers are made at most, n to each prompt; ask for fewer", param="n"
+        )
+
+
 def _members(text: str) -> Iterator[tuple[str, int, int]]:
     """The members of a JSON object that is known to be one: name, start and end of each."""
     at = _skip(text, _skip(text, 0) + 1)

@@ -78,7 +78,7 @@ class ServiceSettings(BaseSettings):
     max_tokens: int | None = Field(default=None, ge=1)
     """The longest answer; None is 512 where the loaded model answers, and no limit upstream."""
     max_n: int = Field(default=16, ge=1)
-    """How many answers a request may ask for."""
+    """How many answers a request may ask for: `n` to each of its prompts."""
     running: int = Field(default=256, ge=1)
     """How many requests may be upstream at once. The loaded model takes `at_once` of the pipeline's
     settings, 16 unless they say otherwise."""
