@@ -228,6 +228,11 @@ def test_responses(client: openai.OpenAI, model: Model) -> None:
     assert (short.status, short.incomplete_details.reason) == ("incomplete", "max_output_tokens")
     with pytest.raises(openai.BadRequestError):
         client.responses.create(model="any", input=GROSS, stream=True)
+    plain = {"format": {"type": "text"}, "verbosity": "low"}
+    assert client.responses.create(model="any", input=QUIET, text=plain).output_text
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model="any", input=QUIET, text={"format": {"type": "json_object"}})
+    assert caught.value.param == "text.format"
 
 
 def test_tokenize(url: str) -> None:
