@@ -427,6 +427,26 @@ def test_addresses_in_requests_are_refused(up: Upstream, url: str, body: object)
     assert not up.requests
 
 
+SCHEMA = {"type": "object", "properties": {"base_url": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}]},
+        {"functions": [{"name": "f", "parameters": SCHEMA}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
+        {"text": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+    ],
+)
+def test_what_a_tools_argument_is_called_is_no_address(up: Upstream, url: str, body: dict) -> None:
+    """A schema may name one as it likes; beside it addresses are refused as ever."""
+    assert post(url, chat(QUIET) | body).is_success
+    named = chat(QUIET, extra=[{"base_url": "http://evil"}]) | body
+    assert post(url, named).status_code == 400
+    assert len(up.requests) == 1
+
+
 def test_limits(up: Upstream) -> None:
     """Too many answers or tokens are refused; prompts too long to read go on unread."""
     pipeline = Pipeline(seeing(), FakeModel(), library_of())

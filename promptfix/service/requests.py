@@ -24,6 +24,8 @@ OWN = "promptfix"
 """The key of a body that is for promptfix and goes no further."""
 FORBIDDEN = frozenset({"base_url", "api_base"})
 """Keys that other gateways take an address from: whoever sends one expects to choose where to."""
+SHAPES = frozenset({"tools", "functions", "response_format", "text"})
+"""Fields that describe what the model may write. Names in them are those of its arguments."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
@@ -112,6 +114,8 @@ def without(text: str, key: str) -> str:
 
 def refuse_addresses(body: object, headers: Mapping[str, str]) -> None:
     """Refuse a request that names a server, wherever it does. Upstreams are configured."""
+    if isinstance(body, dict):
+        body = {name: value for name, value in body.items() if name not in SHAPES}
     named = {name.lower().removeprefix("x-").replace("-", "_") for name in headers}
     if found := next(iter(FORBIDDEN & (named | set(_keys(body)))), None):
         raise Refused(f"{found} is not taken from requests; leave it out", param=found)
