@@ -9,7 +9,15 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from promptfix.errors import SettingsError
@@ -17,6 +25,8 @@ from promptfix.records import Mode
 from promptfix.settings import SERVICE, fault, from_file
 
 PREFIX = "PROMPTFIX_SERVICE_"
+NONE = "none"
+"""Says in the environment, a file or an argument that there is to be none."""
 
 KeyDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """The sha256 of an API key, in hex. Keys themselves are never stored."""
@@ -37,7 +47,7 @@ class ServiceSettings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        env_parse_none_str="none",
+        env_parse_none_str=NONE,
     )
 
     host: str = "127.0.0.1"
@@ -88,7 +98,7 @@ class ServiceSettings(BaseSettings):
     """After how long a silent stream gets a comment, so that nobody hangs up."""
 
     traces: Path | None = Field(default_factory=_state)
-    """The SQLite file that traces are kept in; None keeps none."""
+    """The SQLite file that traces are kept in; None, in words `none`, keeps none."""
     traces_days: float = Field(default=30.0, gt=0)
     traces_bytes: int = Field(default=200_000_000, ge=100_000)
     """How old and how large the traces may become."""
@@ -110,6 +120,16 @@ class ServiceSettings(BaseSettings):
             return cls(**(found | chosen))
         except ValidationError as error:
             raise SettingsError("; ".join(map(fault, error.errors()))) from None
+
+    @field_validator("traces", mode="before")
+    @classmethod
+    def _none(cls, given: object) -> object:
+        """TOML knows no null, and leaving it out is the default."""
+        return None if given == NONE else given
+
+    @field_serializer("traces", when_used="json")
+    def _said(self, traces: Path | None) -> str:
+        return str(traces or NONE)
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
