@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -272,6 +273,12 @@ def test_a_closed_pipe_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)  # noqa: S603, S607
     assert done.stdout == "{"
     assert done.stderr == ""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "promptfix.cli", "schema"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)  # noqa: S603 - our own interpreter
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_mini_train_wants_a_known_preset(

@@ -287,7 +287,10 @@ def test_the_service_answers_requests_together(monkeypatch):
     for at_once in (1, 8):
         pipeline = Pipeline.load(at_once=at_once)
         settings = ServiceSettings(traces=None, reading_seconds=60)
-        with TestClient(create_app(pipeline, settings)) as client, ThreadPoolExecutor(8) as pool:
+        with (
+            TestClient(create_app(pipeline, settings), base_url="http://127.0.0.1") as client,
+            ThreadPoolExecutor(8) as pool,
+        ):
 
             def ask(text, client=client):
                 body = {"model": "mini", "messages": [{"role": "user", "content": text}]}

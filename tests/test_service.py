@@ -88,7 +88,7 @@ def shared(library: Library) -> Iterator[str]:
 def in_process(library: Library) -> Iterator[TestClient]:
     """The application without a socket."""
     app = create_app(Pipeline(FakeMicroscope(), FakeModel(), library), ServiceSettings(traces=None))
-    with TestClient(app) as made:
+    with TestClient(app, base_url="http://127.0.0.1") as made:
         yield made
 
 
@@ -397,6 +397,40 @@ def test_keys(library: Library) -> None:
         assert CLIENT.get(f"{url}/healthz").is_success
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="other", max_retries=0)
         assert ask(client, QUIET).choices
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:8000"])
+def test_without_keys_this_machine_is_answered(shared: str, host: str) -> None:
+    """By all of its names, and for its own pages."""
+    headers = {"host": host, "content-type": "application/json; charset=utf-8"}
+    assert post(shared, chat(QUIET), headers=headers).is_success
+    assert post(shared, chat(QUIET), headers={"origin": f"http://{host}"}).is_success
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 403),
+        ({"host": "127.0.0.1.evil.example:8000"}, 403),
+        ({"host": "192.168.1.4"}, 403),
+        ({"host": "[::1"}, 403),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"content-type": "text/plain"}, 400),
+        ({"content-type": "application/x-www-form-urlencoded"}, 400),
+    ],
+)
+def test_without_keys_no_page_is_answered(library: Library, headers: dict, status: int) -> None:
+    """What a page of another site can send is refused, unless there are keys; health is open."""
+    pipeline, name = Pipeline(FakeMicroscope(), Model(), library), next(iter(headers))
+    with serving(pipeline) as url:
+        response = post(url, chat(QUIET), headers=headers)
+        assert (response.status_code, error(response)["param"]) == (status, name)
+        assert CLIENT.get(f"{url}/metrics", headers=headers).is_success == (status == 400)
+        assert CLIENT.get(f"{url}/healthz", headers=headers).is_success
+    with serving(pipeline, keys={DIGEST}) as url:
+        keyed = {"authorization": f"Bearer {KEY}", **headers}
+        assert post(url, chat(QUIET), headers=keyed).is_success
 
 
 def test_logs_hold_no_texts(url: str, model: Model) -> None:

@@ -185,6 +185,18 @@ def test_raw_text(client: openai.OpenAI, model: Model) -> None:
     assert "".join(piece.choices[0].text for piece in pieces) == "heard: b"
 
 
+def test_no_tokens_are_an_empty_answer(client: openai.OpenAI, model: Model) -> None:
+    """Each answer is there, whole or streamed, and the model is not asked."""
+    asked = {"model": "any", "prompt": ["a", "b"], "max_tokens": 0}
+    made = client.completions.create(**asked)
+    told = [(choice.index, choice.text, choice.finish_reason) for choice in made.choices]
+    assert told == [(0, "", "length"), (1, "", "length")]
+    assert made.usage.completion_tokens == 0
+    chunks = client.completions.create(**asked, stream=True)
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == ["length", "length"]
+    assert not model.asked
+
+
 def test_echo_scores_the_prompt(client: openai.OpenAI) -> None:
     """As evaluation harnesses ask: every token of the prompt has its log-probability."""
     made = client.completions.create(
@@ -195,6 +207,11 @@ def test_echo_scores_the_prompt(client: openai.OpenAI) -> None:
     assert told.token_logprobs == [None, -1.0, -1.0, -1.0]
     assert told.top_logprobs[1] == {"2": -1.0}
     assert told.text_offset == [0, 1, 2, 3]
+    chunks = client.completions.create(
+        model="any", prompt=[[1, 2], [3]], echo=True, logprobs=1, max_tokens=2, stream=True
+    )
+    offsets = [(c.choices[0].index, c.choices[0].logprobs.text_offset) for c in chunks]
+    assert offsets == [(0, [0, 1]), (0, [2]), (0, [8]), (1, [0]), (1, [1]), (1, [7])]
     only = client.completions.create(model="any", prompt="a b", echo=True, max_tokens=0)
     assert (only.choices[0].text, only.usage.completion_tokens) == ("a b", 0)
 
@@ -211,6 +228,11 @@ def test_responses(client: openai.OpenAI, model: Model) -> None:
     assert (short.status, short.incomplete_details.reason) == ("incomplete", "max_output_tokens")
     with pytest.raises(openai.BadRequestError):
         client.responses.create(model="any", input=GROSS, stream=True)
+    plain = {"format": {"type": "text"}, "verbosity": "low"}
+    assert client.responses.create(model="any", input=QUIET, text=plain).output_text
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model="any", input=QUIET, text={"format": {"type": "json_object"}})
+    assert caught.value.param == "text.format"
 
 
 def test_tokenize(url: str) -> None:
@@ -284,8 +306,17 @@ def test_limits(model: Model) -> None:
         assert error(post(url, chat("word " * 9)))["code"] == "context_length_exceeded"
         assert post(url, chat(QUIET, max_tokens=9)).json()["usage"]["completion_tokens"] == 2
         assert error(post(url, chat(QUIET, n=2)))["param"] == "n"
+        assert error(post(url, {"prompt": ["a", "b"]}, path="completions"))["param"] == "n"
         raw = {"prompt": "word " * 10}
         assert error(post(url, raw, path="completions"))["code"] == "context_length_exceeded"
+
+
+def test_a_note_does_not_count_against_the_limit(model: Model) -> None:
+    """A prompt that is just short enough is repaired and answered."""
+    most = len(model.encode(Prompt(text=GROSS)))
+    with serving(Pipeline(seeing(), model, library_of()), max_prompt_tokens=most) as url:
+        assert post(url, chat(GROSS)).headers["x-promptfix-action"] == "repaired"
+        assert post(url, chat(f"{GROSS} x")).status_code == 400
 
 
 def test_two_hundred_streams_at_once() -> None:

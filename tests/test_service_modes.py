@@ -149,7 +149,8 @@ def test_one_file_the_environment_and_flags(
     again.write_text(printed)
     for name in ("PORT", "MODE", "UPSTREAM_KEY"):
         monkeypatch.delenv(f"PROMPTFIX_SERVICE_{name}")
-    service = ServiceSettings.read(again, traces=None)
+    service = ServiceSettings.read(again)
+    assert service.traces is None
     assert (service.port, service.waiting, service.mode) == (3, 2, "repair")
     assert service.content is True
     assert Settings.read(again).disabled == {"a"}

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptfix.errors import SettingsError
+from promptfix.errors import PromptError, SettingsError
 from promptfix.library import Library
 from promptfix.measures import Bound, Measurement, Outcomes, Source
-from promptfix.pipeline import Pipeline, Policy
+from promptfix.pipeline import Input, Pipeline, Policy
+from promptfix.records import Prompt
 from promptfix.service.app import create_app
 from promptfix.service.settings import ServiceSettings
 from promptfix.testing import FakeMicroscope, FakeModel
@@ -98,7 +99,8 @@ def test_requests_pass_byte_for_byte(up, url, body, ascii_only, indent, kind) ->
     """Whatever the JSON, the upstream gets the very bytes, and the client the very answer."""
     raw = json.dumps(body, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "replace")
     response = post(url, raw, path=kind)
-    if isinstance(body, dict) and isinstance(body.get("n"), int | float) and body["n"] > 16:
+    n = body.get("n") if isinstance(body, dict) else None
+    if n is not None and not (isinstance(n, int | float) and n <= 16):
         assert response.status_code == 400
         return
     assert (response.status_code, response.content) == (200, BODY)
@@ -114,6 +116,15 @@ def test_numbers_escapes_and_doubled_keys_stay(up: Upstream, url: str) -> None:
     )
     assert post(url, raw).content == BODY
     assert up.requests[-1].body == raw.replace(b'"promptfix" : {"trace":false} ,', b"")
+
+
+def test_a_name_that_is_repeated_without_end_stops_nobody(up: Upstream, url: str) -> None:
+    """Taking it out takes as long as the request is, not the square of that."""
+    raw = b"{" + b'"promptfix":null, ' * 50_000 + b'"a":1 }'
+    started = time.monotonic()
+    assert post(url, raw).content == BODY
+    assert time.monotonic() - started < 5
+    assert up.requests[-1].body == b'{"a":1 }'
 
 
 def test_upstream_prompts_are_only_looked_at_by_default(up: Upstream, url: str) -> None:
@@ -390,6 +401,17 @@ def test_headers_that_go_on(up: Upstream) -> None:
     assert received(forward_authorization=True)["authorization"] == "Bearer mine"
 
 
+def test_headers_need_not_be_ascii(up: Upstream, url: str) -> None:
+    """Their bytes go on as they came; an id of the request that is not plain is another."""
+    sent = {"openai-project": "caf\u00e9".encode("latin-1"), "x-request-id": "caf\u00e9".encode()}
+    response = post(url, chat(QUIET), headers=sent)
+    assert (response.status_code, response.content) == (200, BODY)
+    heard = up.requests[-1].headers
+    assert heard["openai-project"] == "caf\u00e9"
+    assert heard["x-request-id"] == response.headers["x-request-id"] != "caf\u00e9"
+    assert heard["x-request-id"].isascii()
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -405,6 +427,26 @@ def test_addresses_in_requests_are_refused(up: Upstream, url: str, body: object)
     assert not up.requests
 
 
+SCHEMA = {"type": "object", "properties": {"base_url": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}]},
+        {"functions": [{"name": "f", "parameters": SCHEMA}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}},
+        {"text": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+    ],
+)
+def test_what_a_tools_argument_is_called_is_no_address(up: Upstream, url: str, body: dict) -> None:
+    """A schema may name one as it likes; beside it addresses are refused as ever."""
+    assert post(url, chat(QUIET) | body).is_success
+    named = chat(QUIET, extra=[{"base_url": "http://evil"}]) | body
+    assert post(url, named).status_code == 400
+    assert len(up.requests) == 1
+
+
 def test_limits(up: Upstream) -> None:
     """Too many answers or tokens are refused; prompts too long to read go on unread."""
     pipeline = Pipeline(seeing(), FakeModel(), library_of())
@@ -412,8 +454,35 @@ def test_limits(up: Upstream) -> None:
     with serving(pipeline, upstream=up.url, **chosen) as url:
         for name, value in (("n", 3), ("max_tokens", 6), ("max_output_tokens", 6)):
             assert error(post(url, chat(QUIET, **{name: value})))["param"] == name
+            for other in (f"{value}", [value], {}):
+                assert error(post(url, chat(QUIET, **{name: other})))["param"] == name
+            assert post(url, chat(QUIET, **{name: None})).is_success
+        for prompt, status in ((["a", "b"], 200), ([1, 2, 3], 200), (["a", "b", "c"], 400)):
+            assert post(url, {"prompt": prompt}, path="completions").status_code == status
+        assert post(url, {"prompt": [[1], [2]], "n": 2}, path="completions").status_code == 400
         long = post(url, chat(GROSS * 9))
         assert (long.status_code, long.headers["x-promptfix-action"]) == (200, "skipped")
+
+
+class Refusing(FakeModel):
+    """A model whose chat template takes no system's text."""
+
+    def encode(self, prompt: Input) -> tuple[int, ...]:
+        """Count words, unless there is a system's text."""
+        if isinstance(prompt, Prompt) and prompt.system:
+            raise PromptError("System role not supported")
+        return super().encode(prompt)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"max_prompt_tokens": 99}])
+def test_a_template_that_refuses_costs_nobody_the_answer(up: Upstream, chosen: dict) -> None:
+    """With a limit on what is read as without one, the request goes on unread."""
+    broken = FakeMicroscope(broken=PromptError("System role not supported"))
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": GROSS}]
+    with serving(Pipeline(broken, Refusing(), library_of()), upstream=up.url, **chosen) as url:
+        response = post(url, {"model": "big", "messages": messages})
+    assert (response.status_code, response.content) == (200, BODY)
+    assert response.headers["x-promptfix-action"] == "error"
 
 
 class Slow(FakeMicroscope):

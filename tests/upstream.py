@@ -115,7 +115,7 @@ def _read(file) -> Request | None:
     if not line:
         return None
     headers = {}
-    while header := file.readline().decode().strip():
+    while header := file.readline().decode("latin-1").strip():
         name, _, value = header.partition(":")
         headers[name.lower()] = value.strip()
     return Request(line, headers, file.read(int(headers.get("content-length", 0))))

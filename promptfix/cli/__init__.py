@@ -63,7 +63,9 @@ def run(arguments: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "promptfix"
         return _fail(f"{error.format_message().rstrip('.')}; see {command} --help")
-    except BrokenPipeError:
+    except SystemExit as error:  # typer's, where it met a closed pipe
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
         # Whoever read the output has seen enough. Python flushes once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -156,8 +156,6 @@ def serve(
 
     given = {"host": host, "port": port, "upstream": upstream, "mode": mode, "traces": traces}
     wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if traces == "none":
-        wanted["traces"] = None
     service = ServiceSettings.read(config, **wanted)
     chosen = settings(
         config=config,

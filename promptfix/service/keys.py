@@ -6,20 +6,25 @@ They are coroutines only because Litestar would run them in a thread if they wer
 import hashlib
 import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 
+from promptfix.service.failures import Forbidden, Refused
+from promptfix.service.settings import is_loopback
 from promptfix.service.state import Service
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def keyed(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """Let in who holds a key, or anybody if none is set."""
+    """Let in who holds a key, or any program of this machine if none is set."""
     settings = _service(connection).settings
-    if settings.keys and not _holds(connection, settings.keys | settings.operators):
+    if not settings.keys:
+        _refuse_pages(connection)
+    elif not _holds(connection, settings.keys | settings.operators):
         raise NotAuthorizedException(
             "the API key is missing or wrong; send it as `Authorization: Bearer KEY`",
             headers={"www-authenticate": "Bearer"},
@@ -31,6 +36,31 @@ async def operated(connection: Connection, _handler: BaseRouteHandler) -> None:
     operators = _service(connection).settings.operators
     if operators and not _holds(connection, operators):
         raise PermissionDeniedException("this is for operators; send one of their keys")
+
+
+def _refuse_pages(connection: Connection) -> None:
+    """Refuse what a page of another site can make a browser on this machine send.
+
+    Such a page names its own host, be it in Host, once its name leads here, or in Origin; or it
+    sends a type of content that browsers let pass without asking first. Raises Forbidden or
+    Refused.
+    """
+    headers = connection.headers
+    host = "//" + headers.get("host", "")
+    for name, address in (("host", host), ("origin", headers.get("origin", host))):
+        if not _is_here(address):
+            message = f"without keys only this machine is answered, and {name} names another"
+            raise Forbidden(f"{message}; ask 127.0.0.1 or localhost, or set keys", param=name)
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if connection.scope.get("method") == "POST" and not kind.endswith(("/json", "+json")):
+        raise Refused("send JSON, and say so: content-type: application/json", param="content-type")
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return is_loopback(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
 
 
 def _service(connection: Connection) -> Service:

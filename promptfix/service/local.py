@@ -1,5 +1,6 @@
 """The model that reads also answers: one prefill, and tokens go out as they are written."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from litestar import Response
 from promptfix.pipeline import Input, Speaker, joined
 from promptfix.records import Answer, Piece, Prompt, Score
 from promptfix.service import replies, sse
-from promptfix.service.failures import Refused, Unknown
+from promptfix.service.failures import Unknown
 from promptfix.service.reading import Reader, Seen, check_length
 from promptfix.service.replies import Choice, Envelope, Json
-from promptfix.service.requests import Asked
+from promptfix.service.requests import Asked, check_answers
 from promptfix.service.settings import ServiceSettings
 from promptfix.service.watch import Watch
 from promptfix.service.work import Work, work
@@ -45,12 +46,13 @@ class _Job:
     envelope: Envelope
     started: float = field(default_factory=perf_counter)
 
-    def choice(self, some: Sequence[Written]) -> Choice:
+    def choice(self, some: Sequence[Written], offset: int = 0) -> Choice:
         """Pieces of one answer as a choice, or as a part of one."""
         scores = [score for written in some for score in written.scores]
         wanted = self.work.sampling.logprobs is not None
         text = "".join(written.piece.text for written in some)
-        return Choice(some[0].answer, text, some[-1].piece.finish, scores if wanted else None)
+        finish = some[-1].piece.finish
+        return Choice(some[0].answer, text, finish, scores if wanted else None, offset)
 
     def usage(self, written: Sequence[Written]) -> Json:
         """How many tokens were read and written."""
@@ -73,11 +75,11 @@ class Local:
     async def answer(self, asked: Asked, stack: AsyncExitStack) -> Response[Any]:
         """Answer a request. What `stack` holds is given back when the response is sent."""
         todo = work(asked, self._settings.max_tokens)
-        if todo.n > self._settings.max_n:
-            raise Refused(f"n is at most {self._settings.max_n} here", param="n")
+        check_answers(len(todo.inputs), todo.n, self._settings.max_n)
         seen = await self._look(asked, todo.inputs[0])
         inputs = todo.inputs if seen is None else (_in_force(todo.inputs[0], seen),)
-        tokens = await self._worker.run(lambda: sum(map(self._count, inputs)))
+        noted = seen.annotation_tokens if seen else 0
+        tokens = await self._worker.run(lambda: sum(self._count(one, noted) for one in inputs))
         envelope = Envelope.new(asked.kind, seen.trace.id if seen else asked.id, self._name)
         job = _Job(asked, todo, seen, inputs, tokens, envelope)
         return self._streamed(job, stack) if todo.stream else await self._whole(job)
@@ -104,9 +106,10 @@ class Local:
         mode = self._reader.mode(asked.wishes.mode, prompt.text, None)
         return self._watch.seen(asked, await self._reader.look(prompt, asked.wishes, mode))
 
-    def _count(self, one: Input) -> int:
+    def _count(self, one: Input, noted: int) -> int:
+        """Count a prompt's tokens; those of our own note are not held against whoever asked."""
         most = self._settings.max_prompt_tokens or self._speaker.context
-        return check_length(self._speaker, one, min(most, self._speaker.context - 1))
+        return check_length(self._speaker, one, min(most + noted, self._speaker.context - 1))
 
     async def _whole(self, job: _Job) -> Response[Any]:
         written = [some async for some in self._worker.stream(partial(self._write, job))]
@@ -126,6 +129,7 @@ class Local:
     async def _chunks(self, job: _Job) -> AsyncGenerator[bytes]:
         nothing: Json = {"usage": None} if job.work.usage else {}
         written: list[Written] = []
+        spelt = Counter[int]()  # characters of each answer
         for opening in _openings(job):
             yield sse.frame(opening | nothing)
         try:
@@ -133,7 +137,9 @@ class Local:
                 async for some in pieces:
                     written.append(some)
                     if some.piece.text or some.scores or some.piece.finish:
-                        yield sse.frame(job.envelope.chunk([job.choice([some])]) | nothing)
+                        part = job.choice([some], spelt[some.answer])
+                        yield sse.frame(job.envelope.chunk([part]) | nothing)
+                    spelt[some.answer] += sum(len(score.text) for score in some.scores)
             if job.work.usage:
                 yield sse.frame(job.envelope.chunk([]) | {"usage": job.usage(written)})
             yield sse.DONE
@@ -150,6 +156,8 @@ class Local:
             if todo.writes:
                 for piece in self._speaker.stream(one, prefill, todo.seeded(index % todo.n)):
                     yield Written(index, piece, (piece.score,) if piece.score else ())
+            elif not todo.echo:
+                yield Written(index, Piece(text="", tokens=0, finish="length"))
 
     def _echo(self, index: int, one: Input, todo: Work) -> Written:
         """The prompt, as the first piece of its answer."""

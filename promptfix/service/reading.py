@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from time import perf_counter
 from typing import NamedTuple
 
-from promptfix.errors import MicroscopeError, PromptTooLong
+from promptfix.errors import MicroscopeError, PromptError, PromptTooLong
 from promptfix.pipeline import Diagnosis, Pipeline, Policy, Prefill, Speaker
 from promptfix.records import Mode, Prompt, Trace
 from promptfix.service import modes, replies
@@ -110,6 +110,8 @@ class Reader:
                 check_length(self._speaker, prompt, most)
             except PromptTooLong as error:
                 return pipeline.unread(prompt, mode, str(error), "skipped")
+            except PromptError:
+                pass  # reading fails of it too, and the pipeline says what becomes of that
         return pipeline.diagnose(prompt, mode=mode, keep=pipeline.policy.answers is None)
 
 

@@ -18,7 +18,7 @@ from promptfix.records import Answer, Mode
 from promptfix.service import replies, sse
 from promptfix.service.failures import Refused, Unknown
 from promptfix.service.reading import Reader, Seen
-from promptfix.service.requests import Asked
+from promptfix.service.requests import Asked, check_answers
 from promptfix.service.settings import ServiceSettings
 from promptfix.service.upstream import Upstream, body_of, bytes_of, fault, returned
 from promptfix.service.watch import Watch
@@ -96,8 +96,11 @@ class Relay:
             names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
             most |= dict.fromkeys(names, self._settings.max_tokens)
         for name, limit in most.items():
-            if isinstance(body.get(name), int | float) and body[name] > limit:
-                raise Refused(f"{name} is at most {limit} here", param=name)
+            # Some servers read a number from what is none: "50", say.
+            wanted = body.get(name)
+            if wanted is not None and not (isinstance(wanted, int | float) and wanted <= limit):
+                raise Refused(f"{name} is a number, at most {limit} here", param=name)
+        check_answers(_prompts(asked), body.get("n") or 1, self._settings.max_n)
 
     def _mode(self, asked: Asked) -> Mode:
         text = asked.turn.prompt.text if asked.turn else ""
@@ -139,6 +142,15 @@ class Relay:
                     yield chunk
         finally:
             self._watch.answered(job.asked, job.seen, None, perf_counter() - job.started)
+
+
+def _prompts(asked: Asked) -> int:
+    """How many texts are to be gone on from; a list of token ids is one."""
+    match asked.body:
+        case {"prompt": [str() | list(), *_] as several} if asked.kind == "completions":
+            return len(several)
+        case _:
+            return 1
 
 
 def _edited(raw: bytes, seen: Seen | None) -> bytes:

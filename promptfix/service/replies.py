@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from promptfix.records import Score, Trace
@@ -22,6 +23,8 @@ class Choice:
     finish: str | None
     scores: Sequence[Score] | None = None
     """One for each token; None where they were not asked for."""
+    offset: int = 0
+    """How many characters of the answer went before, where it comes in parts."""
 
 
 @dataclass(frozen=True)
@@ -164,17 +167,14 @@ def _completion_choice(choice: Choice) -> Json:
 def _completion_logprobs(choice: Choice) -> Json | None:
     if choice.scores is None:
         return None
-    offset, offsets = 0, list[int]()
-    for score in choice.scores:
-        offsets.append(offset)
-        offset += len(score.text)
+    ends = accumulate((len(score.text) for score in choice.scores), initial=choice.offset)
     return {
         "tokens": [score.text for score in choice.scores],
         "token_logprobs": [score.logprob for score in choice.scores],
         "top_logprobs": [
             {other.text: other.logprob for other in score.top} or None for score in choice.scores
         ],
-        "text_offset": offsets,
+        "text_offset": list(ends)[:-1],
     }
 
 

@@ -24,10 +24,12 @@ OWN = "promptfix"
 """The key of a body that is for promptfix and goes no further."""
 FORBIDDEN = frozenset({"base_url", "api_base"})
 """Keys that other gateways take an address from: whoever sends one expects to choose where to."""
+SHAPES = frozenset({"tools", "functions", "response_format", "text"})
+"""Fields that describe what the model may write. Names in them are those of its arguments."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
-_REQUEST_ID = re.compile(r"[\w.:-]{1,128}")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 class Wishes(BaseModel):
@@ -96,25 +98,35 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 
 def without(text: str, key: str) -> str:
-    """Take all members of this name out of a JSON object; every other character stays."""
-    while True:
-        members = list(_members(text))
-        at = next((n for n, (name, _, _) in enumerate(members) if name == key), None)
-        if at is None:
-            return text
-        _, start, end = members[at]
-        if at + 1 < len(members):
-            end = members[at + 1][1]
-        elif at:
-            start = members[at - 1][2]
-        text = text[:start] + text[end:]
+    """Take all members of this name out of a JSON object; every other character stays.
+
+    In one pass, since a request may repeat a name as often as it likes.
+    """
+    members = list(_members(text))
+    if not members:
+        return text
+    kept = [at for at, (name, _, _) in enumerate(members) if name != key]
+    # A member goes with its comma, the last one of those that stay without.
+    parts = [text[members[at][1] : members[at + 1][1]] for at in kept[:-1]]
+    parts += [text[start:end] for _, start, end in (members[at] for at in kept[-1:])]
+    return "".join([text[: members[0][1]], *parts, text[members[-1][2] :]])
 
 
 def refuse_addresses(body: object, headers: Mapping[str, str]) -> None:
     """Refuse a request that names a server, wherever it does. Upstreams are configured."""
+    if isinstance(body, dict):
+        body = {name: value for name, value in body.items() if name not in SHAPES}
     named = {name.lower().removeprefix("x-").replace("-", "_") for name in headers}
     if found := next(iter(FORBIDDEN & (named | set(_keys(body)))), None):
         raise Refused(f"{found} is not taken from requests; leave it out", param=found)
+
+
+def check_answers(prompts: int, n: float, most: int) -> None:
+    """Refuse a request for more answers than one may ask for."""
+    if prompts * n > most:
+        raise Refused(
+            f"{most} answers are made at most, n to each prompt; ask for fewer", param="n"
+        )
 
 
 def _members(text: str) -> Iterator[tuple[str, int, int]]:

@@ -9,7 +9,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from promptfix.errors import SettingsError
@@ -17,6 +24,8 @@ from promptfix.records import Mode
 from promptfix.settings import SERVICE, from_file, gathered
 
 PREFIX = "PROMPTFIX_SERVICE_"
+NONE = "none"
+"""Says in the environment, a file or an argument that there is to be none."""
 
 KeyDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """The sha256 of an API key, in hex. Keys themselves are never stored."""
@@ -37,7 +46,7 @@ class ServiceSettings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        env_parse_none_str="none",
+        env_parse_none_str=NONE,
     )
 
     host: str = "127.0.0.1"
@@ -78,7 +87,7 @@ class ServiceSettings(BaseSettings):
     max_tokens: int | None = Field(default=None, ge=1)
     """The longest answer; None is 512 where the loaded model answers, and no limit upstream."""
     max_n: int = Field(default=16, ge=1)
-    """How many answers a request may ask for."""
+    """How many answers a request may ask for: `n` to each of its prompts."""
     running: int = Field(default=256, ge=1)
     """How many requests may be upstream at once. The loaded model takes `at_once` of the pipeline's
     settings, 16 unless they say otherwise."""
@@ -88,7 +97,7 @@ class ServiceSettings(BaseSettings):
     """After how long a silent stream gets a comment, so that nobody hangs up."""
 
     traces: Path | None = Field(default_factory=_state)
-    """The SQLite file that traces are kept in; None keeps none."""
+    """The SQLite file that traces are kept in; None, in words `none`, keeps none."""
     traces_days: float = Field(default=30.0, gt=0)
     traces_bytes: int = Field(default=200_000_000, ge=100_000)
     """How old and how large the traces may become."""
@@ -107,6 +116,16 @@ class ServiceSettings(BaseSettings):
             raise SettingsError(f"no setting is called {', '.join(unknown)}; there are {listed}")
         found = from_file(config, SERVICE, set(cls.model_fields), PREFIX)
         return gathered(cls, found | chosen)
+
+    @field_validator("traces", mode="before")
+    @classmethod
+    def _none(cls, given: object) -> object:
+        """TOML knows no null, and leaving it out is the default."""
+        return None if given == NONE else given
+
+    @field_serializer("traces", when_used="json")
+    def _said(self, traces: Path | None) -> str:
+        return str(traces or NONE)
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

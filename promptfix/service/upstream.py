@@ -71,7 +71,7 @@ class Upstream:
                 await asyncio.sleep(0.1 * 2**attempt)
         return await self._client.send(request, stream=True)
 
-    def _headers(self, given: Mapping[str, str]) -> dict[str, str]:
+    def _headers(self, given: Mapping[str, str]) -> httpx2.Headers:
         sent = {name: given[name] for name in SENT if name in given}
         if self._settings.upstream_key is not None:
             key = self._settings.upstream_key.get_secret_value()
@@ -79,7 +79,8 @@ class Upstream:
         elif self._settings.forward_authorization and "authorization" in given:
             sent["authorization"] = given["authorization"]
         # So that the bytes of a stream are the text of its events.
-        return {**sent, "accept-encoding": "identity"}
+        sent["accept-encoding"] = "identity"
+        return httpx2.Headers(sent, encoding="latin-1")  # as they were read
 
 
 async def body_of(response: httpx2.Response) -> bytes:

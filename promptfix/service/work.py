@@ -91,11 +91,7 @@ class Request(BaseModel):
         """Raise Refused for a field that would have to be ignored."""
         for name, harmless in _NOT_HERE.items():
             if (self.model_extra or {}).get(name) not in harmless:
-                raise Refused(
-                    f"{name} is not supported here with this value; leave it out",
-                    param=name,
-                    code="unsupported_parameter",
-                )
+                raise _unsupported(name)
 
     def sampling(self, tokens: int | None, most: int | None, logprobs: int | None) -> Sampling:
         """How to write an answer of so many tokens, of `most` at most."""
@@ -113,6 +109,11 @@ class Request(BaseModel):
     def wants_usage(self) -> bool:
         """Whether a stream is to end in the usage."""
         return bool(self.stream_options and self.stream_options.include_usage)
+
+
+def _unsupported(name: str) -> Refused:
+    message = f"{name} is not supported here with this value; leave it out"
+    return Refused(message, param=name, code="unsupported_parameter")
 
 
 class Asks(Protocol):
@@ -210,12 +211,15 @@ class ResponsesRequest(Request):
     input: str | list[Message]
     instructions: str | None = None
     max_output_tokens: Limit = None
+    text: dict[str, Any] | None = None
 
     def work(self, most: int | None) -> Work:
         """A turn to answer."""
         self.refuse_unsupported()
         if self.stream:
             raise Refused("responses are not streamed here; leave stream out", param="stream")
+        if (self.text or {}).get("format") not in (None, {"type": "text"}):
+            raise _unsupported("text.format")
         turns = self.input
         if isinstance(turns, str):
             turns = [Message(role="user", content=turns)]
