@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,3 +27,11 @@ def _threads_of_its_own() -> Iterator[None]:
     yield
     if torch:
         torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What mining is tried on; nothing is written to its library."""
+    from tests import unitwords
+
+    return unitwords.bench(tmp_path_factory.mktemp("mine"))
