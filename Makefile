@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ENVS ?= .envs
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test test-slow test-data test-wheel test-integrations peers lint check peer-transformers clean
+.PHONY: demo test test-slow test-wheel test-integrations peers lint check peer-transformers clean
 
 $(BIN)/promptfix: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,13 +22,10 @@ demo: $(BIN)/promptfix  ## install, then repair a few prompts on the embedded mo
 	$(BIN)/promptfix demo
 
 test: $(BIN)/pytest  ## install the test extras and run the tests
-	$(BIN)/python -m pytest -q -m "not slow and not gpu and not data and not integration"
+	$(BIN)/python -m pytest -q -m "not slow and not integration"
 
-test-slow: $(BIN)/pytest  ## the tests that take longer: parity with sae-lens, a whole small recipe
+test-slow: $(BIN)/pytest  ## the tests that take minutes: what the README does with a model of one's own
 	$(BIN)/python -m pytest -q -m "slow"
-
-test-data: $(BIN)/pytest  ## the tests that need the public data sets in PROMPTFIX_DATA
-	$(BIN)/python -m pytest -q -m "data"
 
 test-wheel: $(BIN)/pytest  ## build the wheel and use it from another folder
 	sh tests/wheel.sh $(BIN)/python

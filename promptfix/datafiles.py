@@ -13,7 +13,6 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from promptfix.errors import Problem
-from promptfix.schemas import schemas
 
 FormatT = TypeVar("FormatT", bound=BaseModel)
 
@@ -148,17 +147,6 @@ def violations(content: object, schema: dict[str, Any]) -> Iterator[tuple[str, s
     validator: Any = Draft202012Validator(schema)
     for error in validator.iter_errors(content):
         yield error.json_path, error.message
-
-
-def write_schemas(root: Path) -> list[Path]:
-    """Write the generated schemas into the folders below `root`."""
-    written: list[Path] = []
-    for name, schema in schemas().items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", "utf-8")
-        written.append(path)
-    return written
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

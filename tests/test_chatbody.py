@@ -131,14 +131,14 @@ ANY = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(body=ANY | st.fixed_dictionaries({"messages": st.lists(ANY)}))
 def test_any_json_may_be_handed_in(body):
     """A shape that is not known has no turn, and is no error."""
     assert last_turn(body) is None or last_turn(body).prompt.text.strip()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rest=st.dictionaries(st.text(), ANY, max_size=4),
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3),

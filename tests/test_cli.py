@@ -246,10 +246,14 @@ def test_serve_refuses_other_addresses_without_a_key(capsys: pytest.CaptureFixtu
     assert "port" in failure(capsys, "serve", "--port", "70000")
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["ask", "demo", "repair", "inspect", "check", "schema", "mine", "serve", "mini train"],
-)
+COMMANDS = [
+    *"ask demo repair inspect check schema mine serve".split(),
+    "mini train",
+    *(f"sae {name}" for name in "list import train check readings".split()),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """Every command explains itself with an example that starts with itself."""
     assert cli.run([*command.split(), "--help"]) == 0

@@ -471,7 +471,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(body=JSON | st.dictionaries(st.sampled_from(["messages", "input", "stream"]), JSON))
 def test_any_json_passes_byte_for_byte(body):
     """Nothing fires: what goes in comes out, whatever it is."""

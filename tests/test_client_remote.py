@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 
 import openai
 import pytest
@@ -76,7 +77,7 @@ def test_a_service_that_refuses_costs_nobody_the_answer(url, key):
 
 
 def test_a_service_that_is_not_there_costs_nobody_the_answer():
-    """Sync and async, in well under the time that an answer takes."""
+    """Sync and async the request goes on as it came, well before an answer would be there."""
     upstream = Upstream()
     gone = "http://127.0.0.1:9"
     client = promptfix.wrap(upstream.client(), url=gone, deadline=0.5)
@@ -84,6 +85,7 @@ def test_a_service_that_is_not_there_costs_nobody_the_answer():
     made = client.chat.completions.create(**says(GROSS))
     also = asyncio.run(other.chat.completions.create(**says(GROSS)))
     assert [promptfix.trace_of(answer).action for answer in (made, also)] == ["error"] * 2
+    assert [sent(json.loads(asked.content)) for asked in upstream.requests] == [GROSS] * 2
 
 
 def test_the_answers_of_a_real_server(url):

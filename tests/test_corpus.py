@@ -71,6 +71,8 @@ def test_held_out_stories_are_never_trained_on():
     assert not trained & held
     assert {s.name for s in STORIES} <= trained | held
     assert len(held) >= 20
+    rng = Random(0)
+    assert {problem(rng).schema for _ in range(3000)} <= trained
 
 
 def test_the_stream_is_a_function_of_its_seed():
@@ -99,10 +101,28 @@ def test_note_wordings_share_no_8_gram_with_shipped_annotations():
     seen = set()
     for _ in range(4000):
         seen |= grams(notes.annotated(rng)[0]) | grams(deciding.decided(rng)[0])
-    files = [f for f in (ROOT / "annotations").glob("*.json") if not f.name.endswith("schema.json")]
-    shipped = set().union(*(grams(json.loads(f.read_text())["template"]) for f in files))
-    assert len(files) >= 10
+    shipped = set().union(*map(grams, _templates()))
+    assert len(_templates()) >= 10
     assert not seen & shipped
+
+
+def test_no_shipped_annotation_stands_in_a_training_prompt():
+    """Whatever its slots hold; a template of one or two words is anybody's."""
+    prompts = [d.prompt for d in islice(Mixture(None).stream(3), 12_000) if d.prompt]
+    text, looked_for = "\n".join(prompts).lower(), 0
+    for template in _templates():
+        fixed = re.split(r"\{\w+\}", template.rstrip(".").lower())
+        if len(re.findall(r"[a-z']+", " ".join(fixed))) > 2:
+            looked_for += 1
+            # A slot at either end could be any text.
+            wording = r"[^\[\]\n]{1,60}?".join(map(re.escape, filter(None, fixed)))
+            assert not re.search(wording, text), template
+    assert looked_for >= 10
+
+
+def _templates():
+    files = [f for f in (ROOT / "annotations").glob("*.json") if not f.name.endswith("schema.json")]
+    return [json.loads(file.read_text("utf-8"))["template"] for file in files]
 
 
 def test_a_noted_unit_word_is_computed_with():

@@ -158,6 +158,14 @@ def test_places_are_given_in_the_order_of_asking(network, monkeypatch):
     engine, ended = Engine(network, places=2), []
     Slow(monkeypatch, network)
     prefill = network.read([10, 11, 12])
+    arrived, submit = threading.Semaphore(0), engine._submit
+
+    def arrive(job):
+        submit(job)
+        if isinstance(job, module._Write):
+            arrived.release()
+
+    monkeypatch.setattr(engine, "_submit", arrive)
 
     def ask(number):
         list(engine.write(prefill, Sampling(max_tokens=6, temperature=5, seed=2)))
@@ -166,7 +174,7 @@ def test_places_are_given_in_the_order_of_asking(network, monkeypatch):
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
     for thread in threads:
         thread.start()
-        time.sleep(0.002)
+        assert arrived.acquire(timeout=10)
     for thread in threads:
         thread.join()
     assert [set(ended[at : at + 2]) for at in (0, 2, 4)] == [{0, 1}, {2, 3}, {4, 5}]
@@ -213,12 +221,13 @@ def test_what_goes_wrong_for_one_is_told_to_one(network, engine):
 
 def test_a_model_that_breaks_breaks_only_what_it_was_at(network, engine, monkeypatch):
     """Whoever was in the batch is told, and the engine goes on."""
-    model = LocalModel(network, engine=engine)
+    model, prompt = LocalModel(network, engine=engine), Prompt(text="Tom")
+    before = model.answer(prompt, None, SHORT)
     with monkeypatch.context() as patch:
         patch.setattr(type(network), "forward", lambda *_, **__: 1 / 0)
         with pytest.raises(ModelError, match="ZeroDivisionError"):
-            model.answer(Prompt(text="Tom"))
-    assert model.answer(Prompt(text="Tom"), None, SHORT).text is not None
+            model.answer(prompt)
+    assert model.answer(prompt, None, SHORT) == before
 
 
 @pytest.mark.parametrize("step", ["stack", "take"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from promptfix.chat import encode
 from promptfix.microscope import Microscope
+from promptfix.mining import cause
 from promptfix.mining.cause import ablation, edited, flips, predicts, steering
 from promptfix.mining.falsification import (
     STRATEGIES,
@@ -221,16 +222,24 @@ def test_steering_raises_a_feature_to_a_level(lens):
     assert steering({0: 4.0})(found).tolist() == [[4.0, 5.0], [9.0, 5.0]]
 
 
-def test_flips_are_counted_against_the_plain_answers(lens):
-    """An edit that changes nothing flips nothing; what was right and is not is a harm."""
+def test_flips_are_counted_against_the_plain_answers(lens, monkeypatch):
+    """An edit that changes nothing flips nothing; what turns right is repaired, wrong is harmed."""
+    monkeypatch.setattr(cause, "correct", lambda answer, gold: answer == gold)
     network, sae, _ = lens
-    items = [Item(str(n), "math", f"Tom has {n} apples.", "7", "g", "t") for n in range(3)]
-    said = LocalModel(network).answer_many([Prompt(text=i.prompt) for i in items], max_tokens=4)
-    assert len(said) == 3
-    same = flips(network, sae, items, np.zeros(3, dtype=bool), lambda found: found, 4)
+    prompts = [f"Tom has {n} apples." for n in range(3)]
+    said = LocalModel(network).answer_many([Prompt(text=p) for p in prompts], max_tokens=4)
+    items = [
+        Item(str(n), "math", prompt, answer.text, "g", "t")
+        for n, (prompt, answer) in enumerate(zip(prompts, said, strict=True))
+    ]
+    right = np.ones(3, dtype=bool)
+    same = flips(network, sae, items, right, lambda found: found, 4)
     assert (same.asked, same.repaired, same.harmed) == (3, 0, 0)
-    lost = flips(network, sae, items, np.ones(3, dtype=bool), lambda found: found, 4)
-    assert lost.harmed == 3
+    mended = flips(network, sae, items, ~right, lambda found: found, 4)
+    assert (mended.asked, mended.repaired, mended.harmed) == (3, 3, 0)
+    lost = flips(network, sae, items, right, torch.zeros_like, 4)
+    assert lost.harmed > 0
+    assert lost.repaired == 0
 
 
 def test_a_fall_that_goes_with_repair_predicts_it():

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from promptfix.cases import digest
-from promptfix.datafiles import find, write_schemas
+from promptfix.datafiles import find
 from promptfix.errors import LibraryError, Problem
 from promptfix.formats import Case, Status, Weighted
 from promptfix.library import Library, check, load
-from promptfix.schemas import schemas
 
 ROOT = Path(__file__).parents[1]
 LENS = {
@@ -127,9 +126,16 @@ class Folders:
         return load(self.root / "detectors", self.root / "annotations", tables)
 
     def problems(self) -> list[Problem]:
-        """What is reported, which is the same with and without the schemas where both see it."""
-        with pytest.raises(LibraryError) as caught:
+        """What is reported when it is loaded, all of which `check` reports too."""
+        with pytest.raises(LibraryError) as loaded:
             self.load()
+        assert set(loaded.value.problems) <= set(self.checked())
+        return list(loaded.value.problems)
+
+    def checked(self) -> list[Problem]:
+        """What `check` reports, which holds the files against their schemas too."""
+        with pytest.raises(LibraryError) as caught:
+            check(self.root / "detectors", self.root / "annotations")
         return list(caught.value.problems)
 
 
@@ -215,6 +221,36 @@ def test_a_fault_is_reported_with_path_and_remedy(
     assert found, folders.problems()
 
 
+@pytest.mark.parametrize(
+    ("file", "schema"),
+    [
+        ("detectors/lenses.json", "detectors/lenses"),
+        ("detectors/unit/gross.json", "detectors/detector"),
+        ("detectors/unit/gross.measured.json", "detectors/measured"),
+        ("detectors/unit/tiny.recorded.json", "detectors/recorded"),
+        ("annotations/unit-a.json", "annotations/annotation"),
+        ("annotations/measured/unit-a.tiny.json", "annotations/measured"),
+    ],
+)
+def test_check_holds_every_file_against_its_schema(
+    folders: Folders, file: str, schema: str
+) -> None:
+    """A key too many breaks the schema of the file, which the remedy names."""
+    folders.change(file, colour="red")
+    found = [(p.path, p.remedy) for p in folders.checked() if p.file == file]
+    assert ("$", f"see {schema}.schema.json") in found
+
+
+def test_check_holds_cases_and_tables_against_their_schemas(folders: Folders) -> None:
+    """By the line, and by the entry."""
+    folders.write_lines("detectors/unit/cases.jsonl", [*CASES[:-1], {**CASES[-1], "colour": "red"}])
+    folders.change("annotations/tables/units.json", dozen={"value": 12, "text": "x", "colour": "y"})
+    found = {(p.file, p.path, p.remedy) for p in folders.checked()}
+    line, table = "detectors/unit/cases.jsonl:10", "annotations/tables/units.json"
+    assert (line, "$", "see detectors/case.schema.json") in found
+    assert (table, "$.dozen", "see annotations/tables.units.schema.json") in found
+
+
 def test_a_feature_that_the_lens_does_not_have(folders: Folders) -> None:
     """A rule cannot name more features than its SAE has."""
     folders.write("detectors/lenses.json", {"lenses": {"tiny": {**LENS, "d_sae": 4}}})
@@ -284,13 +320,6 @@ def test_the_shipped_library_is_sound() -> None:
     library = check(ROOT / "detectors", ROOT / "annotations")
     assert library.annotations
     assert library.tables.units["gross"].value == 144
-
-
-def test_the_committed_schemas_are_fresh(tmp_path: Path) -> None:
-    """The schemas beside the data are those that the formats generate."""
-    write_schemas(tmp_path)
-    for name in schemas():
-        assert (ROOT / name).read_text("utf-8") == (tmp_path / name).read_text("utf-8"), name
 
 
 def test_data_is_found_as_set_or_in_the_checkout(tmp_path: Path) -> None:

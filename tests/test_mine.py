@@ -5,50 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
 from promptfix.datafiles import SIDECAR
 from promptfix.evidence import doubts
 from promptfix.library import check
 from promptfix.library import load as load_library
-from promptfix.microscope import Microscope
 from promptfix.mining.run import Job, run
-from promptfix.mining.writing import CHECK_PROMPTS
-from promptfix.network import load_network
-from promptfix.records import Prompt
-from promptfix.sae import Sae
 from promptfix.tasks import DataError
 from tests import unitwords
-from tests.tiny import save_model, save_sae
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    """A model, an SAE, data, a library without detectors, and a cache of answers."""
-    folder = tmp_path_factory.mktemp("mine")
-    save_model(folder / "model", max_position_embeddings=1024)
-    _fit(folder / "model", save_sae(folder / "sae", hook="model.layers.0"))
-    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, unitwords.rows())))
-    unitwords.library(folder / "library")
-    unitwords.lay_answers(folder, max_tokens=4)
-    return folder
-
-
-def _fit(model, sae):
-    """Give a random SAE the decoder that fits the model best, since others are refused."""
-    texts = [Prompt(text=row["question"]) for row in list(unitwords.rows())[:60]]
-    texts += [Prompt(text=text) for text in CHECK_PROMPTS]
-    loaded = Sae.load(sae)
-    microscope = Microscope(load_network(model), loaded, "fit")
-    x = torch.cat([residual for _, residual in microscope.residuals(texts)])
-    weights = load_file(sae / "sae_weights.safetensors")
-    weights["W_dec"] = torch.linalg.lstsq(
-        loaded.encode(x), x - weights["b_dec"]
-    ).solution.contiguous()
-    save_file(weights, sae / "sae_weights.safetensors")
 
 
 def _job(bench, library, **changes):
@@ -115,18 +81,17 @@ def test_what_was_done_to_it_is_written_down(mined):
 
 
 def test_equal_runs_write_equal_files(bench, mined):
-    """The same command on the same data writes the same bytes, in a new folder and over the old."""
-    library, _ = mined
+    """The same command on the same data finds the same, and writes the same bytes over the old."""
+    library, detectors = mined
     again = bench / "again"
-    shutil.copytree(bench / "library", again)
-    run(_job(bench, again), log=lambda _: None)
-    assert _files(again) == _files(library)
-    run(_job(bench, again), log=lambda _: None)
+    shutil.copytree(library, again)
+    assert run(_job(bench, again), log=lambda _: None) == detectors
     assert _files(again) == _files(library)
 
 
-def _only(bench, tmp_path, **changes):
-    rows = [json.loads(line) | changes for line in (bench / "data.jsonl").read_text().splitlines()]
+def _with_answers(bench, tmp_path, gold):
+    rows = map(json.loads, (bench / "data.jsonl").read_text().splitlines())
+    rows = [row | {"answer": gold(row)} for row in rows]
     file = tmp_path / "some.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
     library = tmp_path / "library"
@@ -136,23 +101,25 @@ def _only(bench, tmp_path, **changes):
 
 def test_one_answer_for_all_is_refused(bench, tmp_path):
     """Nothing can be learnt where every answer is the same, and nothing is written."""
-    job, library = _only(bench, tmp_path, answer="7")
+    job, library = _with_answers(bench, tmp_path, lambda _: "7")
     before = _files(library)
     with pytest.raises(DataError, match="same answer"):
         run(job, log=lambda _: None)
     assert _files(library) == before
 
 
-def test_a_model_that_gets_everything_wrong_is_refused(bench, tmp_path):
+GOLD = {
+    "wrong": lambda row: str(5000 + int(row["id"][1:])),
+    "right": lambda row: unitwords.say(row, row["question"]).removeprefix("Answer: "),
+}
+
+
+@pytest.mark.parametrize("gold", GOLD.values(), ids=GOLD)
+def test_a_model_that_gets_everything_wrong_or_right_is_refused(bench, tmp_path, gold):
     """There is no uplift to learn from, and the error says so; no detector is written."""
-    rows = [json.loads(line) for line in (bench / "data.jsonl").read_text().splitlines()]
-    file = tmp_path / "wrong.jsonl"
-    wrong = [row | {"answer": str(5000 + n)} for n, row in enumerate(rows)]
-    file.write_text("\n".join(map(json.dumps, wrong)))
-    library = tmp_path / "library"
-    shutil.copytree(bench / "library", library)
+    job, library = _with_answers(bench, tmp_path, gold)
     with pytest.raises(DataError, match="all right or all wrong"):
-        run(_job(bench, library, data=(file,)), log=lambda _: None)
+        run(job, log=lambda _: None)
     assert not list(library.rglob("*.measured.json"))
 
 

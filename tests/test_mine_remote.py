@@ -19,7 +19,7 @@ from promptfix.tasks import DataError, metaphor_prompt
 from promptfix.testing import FakeMicroscope, FakeModel
 from tests import unitwords
 from tests.serving import library_of
-from tests.test_mine import _job, bench  # noqa: F401 - a fixture
+from tests.test_mine import _job
 from tests.upstream import ANSWER, reply, saying, upstream
 
 
@@ -76,7 +76,7 @@ def test_what_is_no_answer_is_an_error(wrong):
     assert len(up.requests) == 1
 
 
-def test_detectors_are_calibrated_on_the_answers_of_another_model(bench, tmp_path):  # noqa: F811
+def test_detectors_are_calibrated_on_the_answers_of_another_model(bench, tmp_path):
     """The files name it, so that prompts for it may be repaired, and for no other model."""
     library = tmp_path / "library"
     shutil.copytree(bench / "library", library)

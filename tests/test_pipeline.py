@@ -9,6 +9,7 @@ import pytest
 from promptfix.errors import MicroscopeError, PromptError, PromptTooLong
 from promptfix.formats import Detector, Status, Term
 from promptfix.library import Library, load
+from promptfix.measures import Bound, Measurement, Outcomes, Source
 from promptfix.pipeline import Pipeline, Policy
 from promptfix.records import Prompt, Sampling, Trace
 from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
@@ -134,6 +135,39 @@ def test_verification_is_in_the_trace(known: Library) -> None:
     trace = pipeline(known, END)[0].answer(TEXT)
     assert trace.verification is not None
     assert trace.verification.verified is True
+
+
+@pytest.mark.parametrize(
+    ("policy", "harmed", "action"),
+    [
+        (Policy(uncleared="keep"), 3, "repaired"),
+        (Policy(uncleared="report"), 0, "detected"),
+        (Policy(uncleared="drop"), 0, "detected"),
+        (Policy(), 0, "repaired"),
+        (Policy(), 3, "detected"),
+    ],
+)
+def test_a_finding_that_stays_is_settled_by_the_policy(
+    known: Library, policy: Policy, harmed: int, action: str
+) -> None:
+    """Its note goes to the model as the policy says: by default unless such did harm before."""
+    left = Outcomes(prompts=9, annotated=4, repaired=1, harmed=harmed)
+    measured = Measurement(
+        detector="end@1",
+        lens="fake",
+        annotation="unit-word-statement@1",
+        calibration=left,
+        uncleared=left,
+        harm=Bound(at_most=0.5, confidence=0.95),
+        source=Source(command="a test", data={}, seeds=(0,)),
+    )
+    library = replace(with_detectors(known, END), measurements={"end": measured})
+    microscope, model = FakeMicroscope(readout=lambda _: {7: 2.0}), FakeModel()
+    trace = Pipeline(microscope, model, library, policy).answer(TEXT)
+    assert trace.action == action
+    assert trace.verification is not None
+    assert trace.verification.verified is False
+    assert [asked == trace.prompt for asked, _ in model.asked] == [action == "detected"]
 
 
 @pytest.mark.parametrize("error", [MicroscopeError("out of memory"), RuntimeError("bad kernel")])

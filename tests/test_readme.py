@@ -8,11 +8,12 @@ import pytest
 
 from eval.report import FILES, stale
 from promptfix.cli import run
+from tests.test_cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-COMMANDS = re.findall(r"^\| `promptfix ([a-z]+(?: train)?)", README, re.MULTILINE)
+NAMED = re.findall(r"^\| `promptfix ([a-z]+(?: train)?)", README, re.MULTILINE)
 
 
 def _plain(text):
@@ -36,11 +37,10 @@ def test_there_is_a_transcript():
     assert README.index("```console") < README.index("## Install")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_named_has_help_with_an_example(command, capsys):
-    """Each command of the table exists and its help ends in an example."""
-    assert run([*command.split(), "--help"]) == 0
-    assert "Example: promptfix" in capsys.readouterr().out
+def test_every_command_named_has_help_with_an_example():
+    """Each command of the table is one of those that test_cli.py asks for help."""
+    assert len(NAMED) > 5
+    assert set(NAMED) <= set(COMMANDS)
 
 
 def test_the_make_targets_named_exist():

@@ -27,36 +27,42 @@ from promptfix.mini.train import (
 )
 
 
-def test_the_small_recipe_makes_a_model_and_an_sae(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """What the small recipe makes."""
+    folder = tmp_path_factory.mktemp("small")
+    run(folder, None, "small", compiled=False)
+    return folder
+
+
+def test_the_small_recipe_makes_a_model_and_an_sae(made):
     """One command gives a folder that promptfix loads, with an SAE that fits the model."""
     from promptfix.health import measure
     from promptfix.network import load_network
 
-    run(tmp_path, None, "small", compiled=False)
-    network = load_network(tmp_path / "model")
+    network = load_network(made / "model")
     prompt = "Tom has 4 apples and buys 5 more. How many apples does he have?"
-    health = measure(network, tmp_path / "sae", [prompt])
+    health = measure(network, made / "sae", [prompt])
     assert 0.5 <= health.l0 <= 4 * SMALL.sae.k
-    metadata = json.loads((tmp_path / "sae" / "cfg.json").read_text())["metadata"]
+    metadata = json.loads((made / "sae" / "cfg.json").read_text())["metadata"]
     assert metadata["model_name"] == "mini"
     assert metadata["model_sha256"]
-    weights = load_file(tmp_path / "sae" / "sae_weights.safetensors")
+    weights = load_file(made / "sae" / "sae_weights.safetensors")
     assert metadata["threshold"] == pytest.approx(float(weights["threshold"][0]))
     assert metadata["hook_name"] == "model.layers.0"
 
 
-def test_an_sae_in_half_the_space_is_read_as_sae_lens_reads_it(tmp_path):
+def test_an_sae_in_half_the_space_is_read_as_sae_lens_reads_it(made):
     """The matrices are stored in float16; promptfix and sae-lens compute the same in float32."""
     from sae_lens import SAE
 
     from promptfix.sae import Sae
 
-    run(tmp_path, None, "small", compiled=False)
-    weights = load_file(tmp_path / "sae" / "sae_weights.safetensors")
+    weights = load_file(made / "sae" / "sae_weights.safetensors")
     assert {weights[name].dtype for name in ("W_enc", "W_dec")} == {torch.float16}
     x = torch.randn(50, SMALL.model.width, generator=torch.Generator().manual_seed(1)) * 10
-    theirs = SAE.load_from_disk(str(tmp_path / "sae"), device="cpu")
-    ours = Sae.load(tmp_path / "sae")
+    theirs = SAE.load_from_disk(str(made / "sae"), device="cpu")
+    ours = Sae.load(made / "sae")
     assert theirs.W_enc.dtype == torch.float32
     assert torch.allclose(theirs.encode(x), ours.encode(x), atol=1e-4)
 

@@ -65,7 +65,7 @@ PIECES = [
     "[Note: x]",
     "\u2028",
 ]
-TEXTS = st.one_of(
+ANY = st.one_of(
     st.text(),
     st.lists(
         st.one_of(
@@ -73,6 +73,9 @@ TEXTS = st.one_of(
         )
     ).map("".join),
 ).filter(lambda text: bool(text.strip()))
+AROUND = st.lists(st.sampled_from(PIECES) | st.text(), max_size=4).map("".join)
+TEXTS = ANY | st.tuples(AROUND, AROUND).map(f" {TEXT} ".join)
+"""Half of them have room for two notes."""
 
 
 @given(TEXTS, st.permutations(FINDINGS))
@@ -155,7 +158,7 @@ def test_line_breaks_do_not_break_a_note() -> None:
 
 
 def test_what_becomes_of_uncleared_findings() -> None:
-    """Keeping leaves the repair, dropping takes the edit out, reporting gives the original back."""
+    """It stays, or is taken out (always, or if it did harm), or the original is given back."""
     findings = FINDINGS.copy()
     random.Random(1).shuffle(findings)
     repair = rewrite(Prompt(text=TEXT), findings, library(), lens=LENS)
@@ -171,6 +174,9 @@ def test_what_becomes_of_uncleared_findings() -> None:
     dropped = settle(repair, seen, "drop")
     assert dropped is not None
     assert [edit.finding.detector for edit in dropped.edits] == names[1:]
+    assert settle(repair, seen, "calibrated") == repair
+    assert settle(repair, seen, "calibrated", {names[1]}) == repair  # that one cleared
+    assert settle(repair, seen, "calibrated", {names[0]}) == dropped
 
 
 def test_findings_of_one_detector_that_one_note_answers_are_one() -> None:

@@ -22,7 +22,6 @@ def activations(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, WIDTH, generator=torch.Generator().manual_seed(1)) * 3
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("architecture", "changes"),
@@ -48,7 +47,6 @@ def test_all_and_some_features_are_those_of_sae_lens(tmp_path, architecture, cha
         torch.testing.assert_close(slice_.encode(x), expected[..., SOME], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("kind", "more"),

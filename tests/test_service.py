@@ -521,7 +521,7 @@ JSON = st.recursive(
 FIELDS = [*work.ChatRequest.model_fields, "n", "stream", "tools", "logprobs"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.dictionaries(st.sampled_from(FIELDS), JSON), text=st.text(max_size=9) | JSON)
 def test_no_body_breaks_the_service(in_process: TestClient, body: dict, text: object) -> None:
     """Whatever JSON is sent, it is answered or refused in OpenAI's shape, never a 5xx."""

@@ -88,7 +88,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     body=JSON | st.dictionaries(st.sampled_from(["messages", "input", "stream", "n", "x"]), JSON),
     ascii_only=st.booleans(),

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,19 @@ from promptfix.pipeline import Pipeline
 from promptfix.records import Trace
 from promptfix.store import Retention, Store, labelled
 from promptfix.testing import FakeModel
-from tests.serving import CLIENT, GROSS, QUIET, ROOT, chat, error, library_of, post, seeing, serving
+from tests.serving import (
+    CLIENT,
+    GROSS,
+    QUIET,
+    ROOT,
+    Model,
+    chat,
+    error,
+    library_of,
+    post,
+    seeing,
+    serving,
+)
 
 
 def made(text: str = GROSS) -> Trace:
@@ -113,14 +126,20 @@ def test_without_a_store_there_are_no_traces() -> None:
         assert post(url, chat(QUIET)).headers["x-promptfix-trace-stored"] == "false"
 
 
-def test_the_header_says_what_is_on_disk(url: str, file: Path) -> None:
-    """`stored` is only ever said of what another process finds in the file."""
-    with sqlite3.connect(file) as other:
-        for _ in range(30):
+def test_the_header_says_what_is_on_disk(file: Path) -> None:
+    """`stored` is said where the disk is quicker than the answer, and then others find it there."""
+    model = Model(say=lambda _: "yes")
+    with serving(Pipeline(seeing(), model, library_of()), traces=file) as url:
+        other, told = sqlite3.connect(file), []
+        for number in range(30):
+            model.wait = partial(time.sleep, 20 * stores.PAUSE if number < 5 else 0)
             headers = post(url, chat(QUIET)).headers
-            if headers["x-promptfix-trace-stored"] == "true":
+            told.append(headers["x-promptfix-trace-stored"])
+            if told[-1] == "true":
                 asked = "select 1 from traces where id = ?"
                 assert other.execute(asked, [headers["x-promptfix-trace-id"]]).fetchone()
+        other.close()
+    assert told[:5] == ["true"] * 5
 
 
 def test_old_traces_are_forgotten(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,19 @@ def test_who_comes_during_a_run_shares_the_next():
 
 
 def test_a_failure_is_everybodys():
-    """And the next run is a new one."""
-    square = Together(lambda numbers: [1 // number for number in numbers])
-    with pytest.raises(ZeroDivisionError):
-        square(0)
+    """All who were in the run are told, and nobody else; the next run is a new one."""
+    run = Squares()
+    square = Together(run)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(square, 0)
+        assert run.begun.wait(10)
+        others = [pool.submit(square, what) for what in ("a word", *range(1, 8))]
+        while len(square._waiting) < 8:
+            pass
+        run.go.set()
+        assert first.result(10) == 0
+        for job in others:
+            with pytest.raises(TypeError):
+                job.result(10)
+    assert len(run.runs) == 2
     assert square(1) == 1

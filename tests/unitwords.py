@@ -1,15 +1,24 @@
-"""Problems that turn on a unit word, a library for them, and answers for mining's cache."""
+"""Problems that turn on a unit word, and all else that mining needs to be tried on them."""
 
 import json
 import shutil
 from hashlib import sha256
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file, save_file
+
 from promptfix.lens import model_sha256
 from promptfix.library import load as load_library
+from promptfix.microscope import Microscope
 from promptfix.mining.outcomes import annotate
+from promptfix.mining.writing import CHECK_PROMPTS
+from promptfix.network import load_network
+from promptfix.records import Prompt
 from promptfix.rewriting import OPEN
+from promptfix.sae import Sae
 from promptfix.tasks import load
+from tests.tiny import save_model, save_sae
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = "Tom Ann Bob Eve Sam Kim Joe Amy".split()
@@ -17,6 +26,30 @@ THINGS = """
 pens eggs nails cups books coins stamps shells pears plums rolls cakes cards balls dolls kites boats
 trains hats shoes socks rings bells drums
 """.split()
+
+
+def bench(folder):
+    """Make a model, an SAE, data, a library without detectors, and a cache of answers."""
+    save_model(folder / "model", max_position_embeddings=1024)
+    fit(folder / "model", save_sae(folder / "sae", hook="model.layers.0"))
+    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows())))
+    library(folder / "library")
+    lay_answers(folder, max_tokens=4)
+    return folder
+
+
+def fit(model, sae):
+    """Give a random SAE the decoder that fits the model best, since others are refused."""
+    texts = [Prompt(text=row["question"]) for row in list(rows())[:60]]
+    texts += [Prompt(text=text) for text in CHECK_PROMPTS]
+    loaded = Sae.load(sae)
+    microscope = Microscope(load_network(model), loaded, "fit")
+    x = torch.cat([residual for _, residual in microscope.residuals(texts)])
+    weights = load_file(sae / "sae_weights.safetensors")
+    weights["W_dec"] = torch.linalg.lstsq(
+        loaded.encode(x), x - weights["b_dec"]
+    ).solution.contiguous()
+    save_file(weights, sae / "sae_weights.safetensors")
 
 
 def rows():
