@@ -143,7 +143,7 @@ def cautious(
             for row, part in enumerate(parts):
                 seen[row] += served(scores[:, here & part], uplift[:, here & part], limits)
         counts = zip(seen.tolist(), parts, strict=True)
-        if all(_within(*pair, int(part.sum()), budget) for pair, part in counts):
+        if all(_within(up, down, int(part.sum()), budget) for (up, down), part in counts):
             return together(scores, uplift, share * budget, written)
     return [None] * len(scores)
 

@@ -11,11 +11,19 @@ import numpy as np
 from promptfix.evidence import HARM_BUDGET, matched
 from promptfix.formats import Annotation
 from promptfix.measures import Null, Outcomes, Selection
-from promptfix.mining.calibration import Calibrated, Floats, calibrate, cautious, count, served
+from promptfix.mining.calibration import (
+    Calibrated,
+    Floats,
+    Int8s,
+    calibrate,
+    cautious,
+    count,
+    served,
+)
 from promptfix.mining.halves import Evidence
-from promptfix.mining.outcomes import Bools, Ints
+from promptfix.mining.outcomes import Bools
 from promptfix.mining.search import Half, Search
-from promptfix.mining.selection import Choice, Values, folds_of
+from promptfix.mining.selection import Choice, Ints, Values, folds_of
 from promptfix.tasks import Task
 
 WORD_SHARE = 0.25
@@ -33,7 +41,7 @@ class Candidate:
     calibrated: Calibrated
     scores: Floats
     """[items of the calibration half]; -inf where the note cannot be made."""
-    uplift: Ints
+    uplift: Int8s
     """[items of the calibration half]: that of the annotation."""
     selection: Selection
     null: Null | None = None
@@ -223,7 +231,7 @@ def _library(kept: Sequence[Candidate], prompts: int) -> Outcomes:
     return Outcomes(prompts=prompts, annotated=annotated, repaired=repaired, harmed=harmed)
 
 
-def _stacked(found: Sequence[Candidate]) -> tuple[Floats, Ints]:
+def _stacked(found: Sequence[Candidate]) -> tuple[Floats, Int8s]:
     return np.stack([c.scores for c in found]), np.stack([c.uplift for c in found])
 
 
