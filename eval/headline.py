@@ -87,7 +87,6 @@ def headline(root: Path = ROOT) -> dict[str, Any]:
         **library_counts(load(root / "detectors", root / "annotations")),
         "validated_features": validated.get("share"),
         "validated_features_random": validated.get("share_random_sae"),
-        "validated_features_of_live": validated.get("share_of_live"),
         "false_fire_rate": quiet["edited"] / quiet["n"] if quiet else None,
         "mini_2": second if any(second.values()) else None,
         "seeds": {task: seeds(task) for task in TASKS},

@@ -138,6 +138,9 @@ def _candidate(text: str, finding: Finding, library: Library, lens: str) -> _Can
     if annotation is None:
         return None
     slots = library.fill(annotation, text, finding.span)
+    meant = library.about(annotation, text) if finding.span else None
+    if meant and slots != library.fill(annotation, text, meant):
+        return None  # what a note does was measured for the word that its parser points at
     words = note(annotation.template.format_map(slots)) if slots is not None else None
     if words is None:
         return None

@@ -116,11 +116,12 @@ GOLD = {
 
 @pytest.mark.parametrize("gold", GOLD.values(), ids=GOLD)
 def test_a_model_that_gets_everything_wrong_or_right_is_refused(bench, tmp_path, gold):
-    """There is no uplift to learn from, and the error says so; no detector is written."""
+    """There is no uplift to learn from, and the error says so; nothing is written."""
     job, library = _with_answers(bench, tmp_path, gold)
+    before = _files(library)
     with pytest.raises(DataError, match="all right or all wrong"):
         run(job, log=lambda _: None)
-    assert not list(library.rglob("*.measured.json"))
+    assert _files(library) == before
 
 
 @pytest.mark.parametrize("content", ["", '{"task": "poetry", "text": "x"}', '{"question": "How?"}'])

@@ -179,6 +179,15 @@ def test_what_becomes_of_uncleared_findings() -> None:
     assert settle(repair, seen, "calibrated", {names[0]}) == dropped
 
 
+def test_only_the_word_that_a_note_was_measured_for_is_answered() -> None:
+    """Of several numbers in words that is the largest; the parser says which."""
+    text = "Ann has two caps and thirty pens. How many things?"
+    spans = [Span(start=text.index(w), end=text.index(w) + len(w)) for w in ("two", "thirty")]
+    small, large = (finding("digits", span=span) for span in spans)
+    assert answerable(Prompt(text=text), [small, large], library(), lens=LENS) == (large,)
+    assert rewrite(Prompt(text=text), [small], library(), lens=LENS) is None
+
+
 def test_findings_of_one_detector_that_one_note_answers_are_one() -> None:
     """Of two words of one expression the first is told; another detector's is told as well."""
     text = "Ann has two hundred and six beads. How many?"

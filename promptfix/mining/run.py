@@ -33,8 +33,8 @@ from promptfix.mining.trial import Trial
 from promptfix.mining.writing import (
     Proven,
     Writer,
-    ensure_lens,
     ensure_library,
+    lens_for,
     place_of,
     status_of,
 )
@@ -105,6 +105,7 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
         task: candidates(evidence, task, job.null_runs, log) for task in TASKS
     }
     proven = [p for task, seen in found.items() for p in _proven(bench, evidence, task, seen, log)]
+    bench.writer.add_lens()
     written = [bench.writer.write(p) for p in proven]
     bench.writer.forget_others([p.candidate for p in proven])
     recordings = record(bench.microscope, load_library(job.out, job.annotations))
@@ -134,7 +135,7 @@ def _bench(job: Job) -> Bench:
     ensure_library(job.out)
     library = load_library(job.out, job.annotations)
     _check_answers(library, job)
-    name, lens = ensure_lens(job.out / "lenses.json", job.model, job.sae, network, sae)
+    name, lens = lens_for(job.out / "lenses.json", job.model, job.sae, network, sae)
     cache = _cache(job, network, lens)
     digests = {stem: digest(found) for stem, found in files}
     source = Source(command="promptfix mine", data=digests, seeds=(job.seed,))
@@ -145,7 +146,7 @@ def _bench(job: Job) -> Bench:
         Microscope(network, sae, name),
         sae,
         _answered(items, _ordered(library), library, cache),
-        Writer(job.out, job.annotations, name, lens.d_sae, source, _answering(job)),
+        Writer(job.out, job.annotations, name, lens, source, _answering(job)),
     )
 
 

@@ -62,11 +62,11 @@ def ensure_library(folder: Path) -> None:
         write_json(folder / "lenses.json", {"lenses": {}})
 
 
-def ensure_lens(
+def lens_for(
     file: Path, model: Path, sae_folder: Path, network: Network, sae: Sae
 ) -> tuple[str, Lens]:
-    """The id and the entry of a model's and an SAE's lens, added to `file` if it is new."""
-    known = Lenses.model_validate_json(file.read_text("utf-8")).lenses if file.exists() else {}
+    """The id and the entry of a model's and an SAE's lens: that of `file`, or a new one."""
+    known = _lenses(file)
     try:
         name = find_lens(known, model, sae_folder)
     except LensError:
@@ -76,10 +76,12 @@ def ensure_lens(
         lens = identify(model, sae_folder, bounds(CHECK_PROMPTS, health))
         called = str(sae.config.metadata.get("model_name") or lens.model)
         words = f"{called}-l{lens.layer}-{lens.d_sae}".lower()
-        name = re.sub(r"[^a-z0-9]+", "-", words).strip("-")
-        known = {**known, name: lens}
-        write_json(file, Lenses(lenses=known).model_dump(mode="json", exclude_none=True))
+        return re.sub(r"[^a-z0-9]+", "-", words).strip("-"), lens
     return name, known[name]
+
+
+def _lenses(file: Path) -> Mapping[str, Lens]:
+    return Lenses.model_validate_json(file.read_text("utf-8")).lenses if file.exists() else {}
 
 
 def place_of(column: int, d_sae: int) -> tuple[int, Place]:
@@ -121,10 +123,23 @@ class Writer:
     detectors: Path
     annotations: Path
     lens: str
-    d_sae: int
+    entry: Lens
     source: Source
     answers: str | None = None
     """The model whose answers were scored, where it is not the lens's own."""
+
+    @property
+    def d_sae(self) -> int:
+        """Features of the lens."""
+        return self.entry.d_sae
+
+    def add_lens(self) -> None:
+        """Write the lens, if it is new."""
+        file = self.detectors / "lenses.json"
+        known = _lenses(file)
+        if known.get(self.lens) != self.entry:
+            every = Lenses(lenses={**known, self.lens: self.entry})
+            write_json(file, every.model_dump(mode="json", exclude_none=True))
 
     def write(self, proven: Proven) -> tuple[Detector, Measurement]:
         """Write a detector, as experimental, its measurement and its annotation's uplift."""
@@ -155,8 +170,9 @@ class Writer:
             source=self.source,
         )
         measured = self.annotations / "measured" / f"{annotation.id}.{self.lens}.json"
-        write_record(file, detector, "../detector.schema.json")
         beside = file.with_name(f"{detector.id}.measured.json")
+        beside.unlink(missing_ok=True)  # an interrupted run may leave none, but none of another
+        write_record(file, detector, "../detector.schema.json")
         write_record(beside, measurement, "../measured.schema.json")
         write_record(measured, uplift, "../measured.schema.json")
         return detector, measurement
@@ -172,9 +188,11 @@ class Writer:
         """Remove what earlier runs wrote for this lens and this one did not find again."""
         kinds = {candidate.annotation.misunderstanding for candidate in found}
         noted = {candidate.annotation.id for candidate in found}
-        for file in self.detectors.glob(f"*/*{self.lens}*.json"):
-            if file.parent.name not in kinds:
-                file.unlink()
+        for folder in (f for f in self.detectors.iterdir() if f.is_dir()):
+            kind = folder.name
+            own = f"{kind}-{self.lens}.json", f"{kind}-{self.lens}.measured.json"
+            for name in (*own, f"{self.lens}.recorded.json") if kind not in kinds else ():
+                (folder / name).unlink(missing_ok=True)
         for file in (self.annotations / "measured").glob(f"*.{self.lens}.json"):
             if file.name.removesuffix(f".{self.lens}.json") not in noted:
                 file.unlink()
