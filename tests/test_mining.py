@@ -94,14 +94,19 @@ def test_what_a_note_changes_counts_more_than_what_stays_right():
 
 
 def test_variants_are_shuffled_in_one_piece():
-    """A group gets the outcomes of another of its size, so that variants still share their fate."""
+    """A group gets the outcomes of one other of about its size: variants still share their fate."""
     rng = np.random.default_rng(0)
-    uplift = np.repeat([1, -1, 0, 0, 1], [3, 3, 3, 2, 2]).astype(np.int8)
-    half = Half(np.zeros((13, 1), dtype=np.float32), uplift, list("aaabbbcccddee"))
-    shuffles = [half.shuffled(rng).uplift for _ in range(30)]
-    assert {tuple(some[:3]) for some in shuffles} == {(1, 1, 1), (-1, -1, -1), (0, 0, 0)}
-    assert {tuple(some[9:11]) for some in shuffles} == {(1, 1), (0, 0)}
-    assert all(sorted(some) == sorted(uplift) for some in shuffles)
+    sizes = [4, 5, 6, 7, 2, 3, 2]
+    uplift = np.repeat([1, -1, 0, 1, 1, 0, -1], sizes).astype(np.int8)
+    half = Half(
+        np.zeros((29, 1), dtype=np.float32), uplift, list(np.repeat(list("abcdefg"), sizes))
+    )
+    pieces = [np.split(half.shuffled(rng).uplift, np.cumsum(sizes)[:-1]) for _ in range(60)]
+    assert all(len(set(piece.tolist())) == 1 for some in pieces for piece in some)
+    # None keeps its own for want of another of its very size, and small ones get small ones'.
+    assert [{int(some[n][0]) for some in pieces} for n in range(7)] == [{1, -1, 0}] * 7
+    half = Half(half.x, np.repeat([1, 1, 1, 1, -1, -1, -1], sizes).astype(np.int8), half.groups)
+    assert all((half.shuffled(rng).uplift == half.uplift).all() for _ in range(9))
 
 
 @settings(max_examples=60)

@@ -5,7 +5,6 @@ Pure numpy; knows nothing of models.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +17,6 @@ from promptfix.mining.selection import (
     Bools,
     Choice,
     Floats,
-    Ints,
     Screen,
     Values,
     folds_of,
@@ -58,22 +56,22 @@ class Half:
     def shuffled(self, rng: np.random.Generator) -> Half:
         """The same prompts with each other's outcomes.
 
-        A group is given those of another of its size, in one piece: variants share their fate,
-        and a search that learns from them must not look better than chance for it.
+        A group is given those of another of about its size, in one piece: variants share their
+        fate, and a search that learns from them must not look better than chance for it.
         """
-        to, source = self._by_group(rng), self._by_group(rng)
+        rows: dict[str, list[int]] = {}
+        for row, group in enumerate(self.groups):
+            rows.setdefault(group, []).append(row)
+        alike: dict[int, list[list[int]]] = {}
+        for group in sorted(rows):
+            alike.setdefault(len(rows[group]).bit_length(), []).append(rows[group])
         uplift = self.uplift.copy()
-        uplift[to] = self.uplift[source]
+        for some in alike.values():
+            for to, other in zip(some, rng.permutation(len(some)).tolist(), strict=True):
+                source = some[other]
+                again = len(to) > len(source)
+                uplift[to] = self.uplift[rng.choice(source, len(to), replace=again)]
         return replace(self, uplift=uplift)
-
-    def _by_group(self, rng: np.random.Generator) -> Ints:
-        """Rows, the smallest groups first, groups of one size and rows of a group by chance."""
-        sizes = Counter(self.groups)
-        names = sorted(sizes)
-        place = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
-        chance = rng.random(len(self.groups))
-        keys = [(sizes[g], place[g], c) for g, c in zip(self.groups, chance, strict=True)]
-        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
 class Search:
