@@ -21,7 +21,7 @@ from promptfix.microscope import Microscope
 from promptfix.mining.scoring import features
 from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
-from promptfix.records import Finding, Prompt, Repair
+from promptfix.records import Prompt, Repair, Span
 from promptfix.rewriting import rewrite
 from promptfix.sae import Sae
 from promptfix.tasks import Item
@@ -76,11 +76,12 @@ def own_scores(pipeline: Pipeline, notes: Sequence[Repair | None]) -> Floats:
         kind = repair.edits[0].finding.misunderstanding
         near = [f for f in (*seen.findings, *seen.near_misses) if f.misunderstanding == kind]
 
-        def speaks_of(found: Finding, noted: Repair = repair) -> bool:
+        def speaks_of(where: Span | None, noted: Repair = repair) -> bool:
+            found = noted.edits[0].finding.model_copy(update={"span": where})
             made = rewrite(noted.original, [found], library, lens=lens, limit=1)
             return made is not None and made.repaired == noted.repaired
 
-        scores[row] = max((f.score / f.threshold for f in near if speaks_of(f)), default=0.0)
+        scores[row] = max((f.score / f.threshold for f in near if speaks_of(f.span)), default=0.0)
     return scores
 
 

@@ -9,6 +9,7 @@ import pytest
 from eval import arms, headline, plots, stats
 from eval.answering import Said
 from eval.breakdown import by_kind, by_lemma, by_training, reliability
+from eval.gates import own_scores
 from eval.items import Sets
 from eval.mini_abilities import lemmatised
 from eval.probes import bag, learnt, searched
@@ -109,6 +110,20 @@ def test_arms_send_what_they_say(pipeline):
     assert other[1:] == [None, None]
     assert arms.reread(items)[0].count(GROSS) == 2
     assert arms.gated(["x", "y", "z"], looked.flagged) == ["x", None, None]
+
+
+def test_the_gate_scores_the_word_that_a_note_speaks_of(pipeline):
+    """1 fires; a finding on a word that the note is not about, and no note at all, are 0."""
+    items = _items(GROSS, DOZEN, PLAIN, "Is a trio of pens less than a gross, or how many more?")
+    notes = arms.template_notes(pipeline, items, ["unknown-unit-word"])
+    assert own_scores(pipeline, notes).tolist() == [2, 0, 0, 0]
+
+
+def test_where_no_detector_may_edit_every_note_is_written(pipeline):
+    """The control of notes everywhere then takes all kinds of the task."""
+    assert arms.templates(pipeline, "math") == ["unknown-unit-word"]
+    every = {a.misunderstanding for a in pipeline.library.annotations if a.task == "metaphor"}
+    assert arms.templates(pipeline, "metaphor") == sorted(every)
 
 
 def test_leaks_are_gold_numbers_that_only_the_note_says():

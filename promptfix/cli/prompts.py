@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "There are 34 oaks, 12 pines and 9 elms in the park. How many more oaks than elms are there?",
-    "A farmer has 34 cows, 12 horses and 27 sheep. How many more cows than sheep does he have?",
-    "The school ordered 3 gross of pens. How many pens did it order?",
-    "A trip took 3 fortnights. How many days is that?",
-    "Ann has 6 eggs and Tom has triple the number of eggs. How many eggs does Tom have?",
-    "A tenth of the 90 lamps are broken. How many lamps are broken?",
-    "How many legs do 7 spiders have?",
-    "Nora has read chapter IX of a book of 20 chapters. How many chapters are left?",
-    "Tom has 45 marbles and 12 cards. He gave 9 marbles to Ann. How many marbles are left?",
+    "Rosa had 40 cards and gave an eighth of them to Sam. How many cards did Sam get?",
+    "In a box there are 48 nails. A twelfth of the nails are bent. How many nails are bent?",
+    "A school orders 3 gross of pencils. How many pencils is that?",
+    "There are 3 quartets of singers. How many singers are there?",
+    "The printer used 130 sheets from a ream of paper. How many sheets are left of the ream?",
+    "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
+    "A club had 18 members. By summer the number had doubled. How many members were there then?",
+    (
+        "Mia has 7 red pens and 12 blue pens. She buys 5 more red pens and 3 rulers. "
+        "How many red pens does she have now?"
+    ),
+    "A baker made 34 rolls. He sold 9. How many rolls are left?",
 )
 """What `demo` asks."""
 
