@@ -114,9 +114,12 @@ def test_arms_send_what_they_say(pipeline):
 
 def test_the_gate_scores_the_word_that_a_note_speaks_of(pipeline):
     """1 fires; a finding on a word that the note is not about, and no note at all, are 0."""
+    (rule,) = pipeline.library.detectors
+    by_word = with_detectors(pipeline.library, rule.model_copy(update={"scope": "lexical"}))
+    about_words = Pipeline(pipeline.microscope, pipeline.model, by_word)
     items = _items(GROSS, DOZEN, PLAIN, "Is a trio of pens less than a gross, or how many more?")
-    notes = arms.template_notes(pipeline, items, ["unknown-unit-word"])
-    assert own_scores(pipeline, notes).tolist() == [2, 0, 0, 0]
+    notes = arms.template_notes(about_words, items, ["unknown-unit-word"])
+    assert own_scores(about_words, notes).tolist() == [2, 0, 0, 0]
 
 
 def test_where_no_detector_may_edit_every_note_is_written(pipeline):
