@@ -31,7 +31,6 @@ DEMO = (
     "There are 3 quartets of singers. How many singers are there?",
     "The printer used 130 sheets from a ream of paper. How many sheets are left of the ream?",
     "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
-    "A club had 18 members. By summer the number had doubled. How many members were there then?",
     (
         "Mia has 7 red pens and 12 blue pens. She buys 5 more red pens and 3 rulers. "
         "How many red pens does she have now?"
