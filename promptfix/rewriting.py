@@ -138,10 +138,12 @@ def _candidate(text: str, finding: Finding, library: Library, lens: str) -> _Can
     if annotation is None:
         return None
     slots = library.fill(annotation, text, finding.span)
+    if slots is None:
+        return None
     meant = library.about(annotation, text) if finding.span else None
     if meant and slots != library.fill(annotation, text, meant):
         return None  # what a note does was measured for the word that its parser points at
-    words = note(annotation.template.format_map(slots)) if slots is not None else None
+    words = note(annotation.template.format_map(slots))
     if words is None:
         return None
     return _Candidate(finding, annotation, library.uplift(annotation, lens), words)

@@ -140,8 +140,10 @@ class Stated:
     ) -> Iterator[tuple[str, Unit, Span]]:
         """The table's words in the text, in order; longer spellings are tried first."""
         spelled, pattern = _spellings(_Same(units), pointed_at)
-        no_word = {m.start(m.lastindex) for m in _OTHERWISE.finditer(text) if m.lastindex}
         hit = pattern.search(text)
+        # Looked for where there is a word at all: it takes longer than finding that there is none.
+        others = _OTHERWISE.finditer(text) if hit else ()
+        no_word = {other.start(other.lastindex) for other in others if other.lastindex}
         while hit:
             # Whoever ignores case takes letters that lower() leaves: a dotless i for an i.
             name = spelled.get(hit.group().lower())
