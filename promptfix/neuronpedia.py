@@ -126,15 +126,13 @@ def _line(entry: object) -> _Line | None:
     if not isinstance(entry, dict):
         return None
     fields = cast("dict[str, object]", entry)
-    text = " ".join(str(fields.get("description") or "").split())
+    words = " ".join(str(fields.get("description") or "").split())
+    text = "".join(sign for sign in words if sign.isprintable())
     index = str(fields.get("index", ""))
     if not text or not index.isascii() or not index.isdigit():
         return None
     source = f"{fields.get('modelId', '')}/{fields.get('layer', '')}"
-    printable = "".join(sign for sign in text if sign.isprintable())
-    return _Line(
-        source, int(index), printable[:LONGEST], str(fields.get("explanationModelName") or "")
-    )
+    return _Line(source, int(index), text[:LONGEST], str(fields.get("explanationModelName") or ""))
 
 
 def _check_source(file: Path, lines: Sequence[_Line], known: str) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptfix.assembly import EMBEDDED
@@ -92,6 +92,7 @@ def test_a_damaged_file_is_refused_and_named(tmp_path, sae, content, name):
         import_readings([tmp_path / name], sae)
 
 
+@example(entry={"description": "\x1b", "index": 0})
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=20),
