@@ -5,18 +5,21 @@ as the model, and this loop is what an answer from a prefill needs of it.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from promptfix.caches import flexible, fork
+from promptfix.caches import Cache, flexible, fork, stack, take
 from promptfix.network import Network, Prefill, in_batches
 from promptfix.records import Likely, Piece, Sampling, Score
 from promptfix.spelling import Spelling
 
 Choose: TypeAlias = Callable[[Tensor], int]
 """Logits [vocabulary] -> the token to write."""
+_SPARE = 5
+"""One in so many rows of a batch may be done before it is taken out."""
 
 
 class Writer:
@@ -84,29 +87,55 @@ def write_many(
     """Write on from many prompts (token ids), the likeliest token each time.
 
     Yields the index of a prompt and the pieces of its answer, as soon as its batch is done: prompts
-    of like length share one.
+    of like length share one. What prompts of a batch begin with together is read once.
     """
 
     def run(some: list[int]) -> list[list[Piece]]:
         return _write_batch(network, [prompts[index] for index in some], sampling)
 
-    yield from in_batches([len(prompt) for prompt in prompts], batch, run)
+    order = [0] * len(prompts)
+    families = sorted(_families(prompts), key=lambda some: max(len(prompts[n]) for n in some))
+    for place, index in enumerate(chain.from_iterable(families)):
+        order[index] = place
+    yield from in_batches([len(prompt) for prompt in prompts], batch, run, order)
+
+
+def _families(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Indices of prompts: those together of which each has half in common with the first."""
+    families: list[list[int]] = []
+    for index in sorted(range(len(prompts)), key=lambda n: tuple(prompts[n])):
+        mine = prompts[index]
+        if families and 2 * _common(prompts[families[-1][0]], mine) >= len(mine):
+            families[-1].append(index)
+        else:
+            families.append([index])
+    return families
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Count the tokens that two prompts begin with together."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 class _Batch:
     """Prompts that the model reads and answers together, those that are done taken out."""
 
     def __init__(self, network: Network, prompts: Sequence[Sequence[int]]) -> None:
-        gaps = [max(map(len, prompts)) - len(prompt) for prompt in prompts]
-        pairs = list(zip(prompts, gaps, strict=True))
         self.rows = list(range(len(prompts)))
         """The prompts that are in it."""
         self._network = network
         self._cache = network.new_cache()
-        # Filled up on the left, so that all answers begin in the same column.
-        self._ids = network.tensor([[*[0] * gap, *prompt] for prompt, gap in pairs])
-        self._mask = network.tensor([[*[0] * gap, *[1] * len(prompt)] for prompt, gap in pairs])
-        self._places = (self._mask.cumsum(-1) - 1).clamp(min=0)
+        self._flexible = flexible(self._cache)
+        starts = [0] * len(prompts)
+        if self._flexible and len(prompts) > 1:
+            self._cache, starts = _begin(network, prompts)
+        rest = [prompt[start:] for prompt, start in zip(prompts, starts, strict=True)]
+        self._ids, mask = _filled_up(network, rest)
+        # What was read stands before it on the left, so that all answers begin in one column.
+        seen = [[*[0] * (max(starts) - start), *[1] * start] for start in starts]
+        self._mask = torch.cat([network.tensor(seen), mask], dim=-1) if max(starts) else mask
+        self._places = _places(self._mask)[:, max(starts) :]
 
     def predict(self) -> Tensor:
         """Run the model: what comes next in each row, as logits [rows, vocabulary]."""
@@ -117,15 +146,55 @@ class _Batch:
     def go_on(self, tokens: list[int], done: Container[int]) -> None:
         """Append the tokens, and take out the rows of prompts that are done."""
         keep = [place for place, row in enumerate(self.rows) if row not in done]
-        if not flexible(self._cache):
-            keep = list(range(len(self.rows)))  # those that are done run along
+        # To take rows out copies all others: a few that are done run along.
+        if not self._flexible or _SPARE * len(keep) > len(self.rows) * (_SPARE - 1):
+            keep = list(range(len(self.rows)))
         elif len(keep) < len(self.rows):
             self.rows = [self.rows[place] for place in keep]
-            self._cache.batch_select_indices(self._network.tensor(keep))
+            self._cache = take(self._cache, keep, self._mask.shape[1], roomy=True)
         self._ids = self._network.tensor([[tokens[place]] for place in keep])
         self._places = self._places[keep, -1:] + 1
         more = self._mask.new_ones(len(keep), 1)
         self._mask = torch.cat([self._mask[keep], more], dim=-1)
+
+
+def _begin(network: Network, prompts: Sequence[Sequence[int]]) -> tuple[Cache, list[int]]:
+    """Read what prompts have in common with others, once.
+
+    Gives a cache with a row for each, and how many tokens of it are there. All have as many left
+    as the one with most, since nothing may stand between two tokens.
+    """
+    families = _families(prompts)
+    heads: list[Sequence[int]] = []
+    known = [0] * len(prompts)
+    for some in families:
+        first, last = prompts[some[0]], prompts[some[-1]]
+        # In their order, what the first and the last begin with all others do.
+        head = first[: min(_common(first, last), *(len(prompts[n]) - 1 for n in some))]
+        heads.append(head)
+        for n in some:
+            known[n] = len(head)
+    ids, mask = _filled_up(network, heads)
+    read = network.new_cache()
+    network.forward(ids, read, attention_mask=mask, position_ids=_places(mask))
+    left = max(len(prompt) - had for prompt, had in zip(prompts, known, strict=True))
+    starts = [max(0, len(prompt) - left) for prompt in prompts]
+    begun: dict[int, Cache] = {}
+    for row, some in enumerate(families):
+        begun |= dict.fromkeys(some, take(read, [row], len(heads[row])))
+    return stack([begun[n] for n in range(len(prompts))], starts, roomy=True), starts
+
+
+def _filled_up(network: Network, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Token ids of rows, filled up on the left, and 1 where there is one: [rows, longest] each."""
+    pairs = [(max(map(len, rows)) - len(row), row) for row in rows]
+    ids = network.tensor([[*[0] * gap, *row] for gap, row in pairs])
+    return ids, network.tensor([[*[0] * gap, *[1] * len(row)] for gap, row in pairs])
+
+
+def _places(mask: Tensor) -> Tensor:
+    """The place of each token in its prompt: [rows, longest]."""
+    return (mask.cumsum(-1) - 1).clamp(min=0)
 
 
 @torch.inference_mode()

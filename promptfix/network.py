@@ -202,14 +202,18 @@ def _check_tokenizer(path: Path, tokenizer: Tokenizer, model: Any) -> None:
 
 
 def in_batches(
-    lengths: Sequence[int], batch: int, run: Callable[[list[int]], Iterable[T]]
+    lengths: Sequence[int],
+    batch: int,
+    run: Callable[[list[int]], Iterable[T]],
+    order: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, T]]:
     """Run items of like length together: yield their indices and what came of them.
 
-    `run` takes the indices of at most `batch` items. Where memory runs out the batches become
-    smaller, with a warning. Raises MicroscopeError if there is not enough for a single item.
+    `order` has a place for each item, if their lengths are not to decide who comes first. `run`
+    takes the indices of at most `batch` items. Where memory runs out the batches become smaller,
+    with a warning. Raises MicroscopeError if there is not enough for a single item.
     """
-    left = sorted(range(len(lengths)), key=lengths.__getitem__)
+    left = sorted(range(len(lengths)), key=(order or lengths).__getitem__)
     while left:
         some = left[:batch]
         results = _unless_out_of_memory(run, some)

@@ -133,6 +133,14 @@ def test_answers_in_a_batch_are_those_of_each(microscope):
     assert [answer.text for answer in many] == expected
 
 
+def test_answers_to_prompts_that_begin_alike_are_those_of_each(microscope):
+    """What they have in common is read once for all, and nobody can tell."""
+    texts = [*TEXTS, NOTED, f"{NOTED} Think.", f"{TEXTS[0]} Is it so?", TEXTS[0]]
+    model, prompts = LocalModel(microscope.network), [Prompt(text=text) for text in texts]
+    many = model.answer_many(prompts, max_tokens=SHORT.max_tokens)
+    assert [answer.text for answer in many] == [plain(microscope.network, t) for t in texts]
+
+
 def test_readings_in_a_batch_are_those_of_each(microscope):
     """Also up to the hook."""
     prompts = [Prompt(text=text) for text in TEXTS]

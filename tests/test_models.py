@@ -109,6 +109,23 @@ def test_many_answers_are_those_of_each(model):
     assert model.answer_many([]) == []
 
 
+def test_what_prompts_begin_with_is_read_once(model, monkeypatch):
+    """Ten prompts that differ in their last word cost less than half of what they have tokens."""
+    prompts = [Prompt(text=f"{TEXTS[4]} {n}") for n in range(10)]
+    alone = [model.answer(prompt, sampling=SHORT) for prompt in prompts]
+    read = []
+    forward = type(model.network).forward
+
+    def counted(network, ids, *args, **inputs):
+        read.append(ids.numel())
+        return forward(network, ids, *args, **inputs)
+
+    monkeypatch.setattr(type(model.network), "forward", counted)
+    assert model.answer_many(prompts, max_tokens=SHORT.max_tokens) == alone
+    written = sum(answer.completion_tokens + 1 for answer in alone)
+    assert sum(read) - written < sum(answer.prompt_tokens for answer in alone) / 2
+
+
 def test_bytes_that_are_no_text_are_spelt_alike(tmp_path):
     """In a batch as alone: a tokenizer with bytes for what is rare spells a run of them anew."""
     words = metaspace_tokenizer()

@@ -41,6 +41,7 @@ from promptfix.mining.writing import (
 from promptfix.models import LocalModel
 from promptfix.network import Dtype, Network, load_network
 from promptfix.neuronpedia import load_readings
+from promptfix.packing import is_small, pack
 from promptfix.records import Prompt
 from promptfix.remote import SYSTEM, RemoteModel
 from promptfix.sae import Sae
@@ -130,6 +131,8 @@ def _bench(job: Job) -> Bench:
     if len({item.gold for item in items}) < 2:
         raise DataError("all items have the same answer; nothing can be learnt from them")
     network = load_network(job.model, job.device, job.dtype)
+    if is_small(network.model):
+        pack(network.model)
     items = _fitting(items, network, 1 if job.answers else job.max_tokens)
     sae = Sae.load(job.sae, d_in=network.width)
     ensure_library(job.out)
