@@ -25,6 +25,10 @@ _START = re.compile(
 )
 _END = re.compile(r"(?i)\b(?:left|now|remain(?:s|ed|ing)?|still|end(?:s|ed)? up|in the end)\b")
 _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
+_RELATED = re.compile(r"(?i)\b(?:than|as many|as much)\b")
+_PARTED = re.compile(
+    r"(?i)\b(?:together|total|some|rest|others?|each|every|per|in a|half|twice|doubled?|those)\b"
+)
 
 
 def asked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
@@ -51,13 +55,21 @@ def unasked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | No
 
 
 def difference(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The two numbers that "how many more ... than ..." compares: `first`, `second`."""
+    """The two numbers that "how many more ... than ..." compares: `first`, `second`.
+
+    Those that speak of its sides; or the only two there are, unless one may be of a whole of which
+    the other is a part, or of one of several alike.
+    """
     del span, tables
     asking = question(text)
     if asking is None or not _COMPARED.search(asking.of(text)):
         return None
     left, _, right = asking.of(text).partition(" than ")
-    pair = _pair(text, left, right) if right else None
+    if not right:
+        return None
+    pair = _pair(text, left, right)
+    if pair is None and not _RELATED.search(text[: asking.start]) and not _PARTED.search(text):
+        pair = _only_two(text)
     return {"first": pair[0].number, "second": pair[1].number} if pair else None
 
 
@@ -96,6 +108,17 @@ def _pair(text: str, left: str, right: str) -> tuple[Quantity, Quantity] | None:
         return None
     pair = first[0], second[0]
     return None if any(_competes(q, pair) for q in given if q not in pair) else pair
+
+
+def _only_two(text: str) -> tuple[Quantity, Quantity] | None:
+    """The two numbers of a text, or those of more that count; None if one has no noun.
+
+    That one may change another: "She had 9 figs and lost 4".
+    """
+    given, found = quantities(text), sort_numbers(text)
+    some = found.counting if found else given
+    bare = any(not q.key for q in given if q not in some)
+    return None if len(some) != 2 or bare else (some[0], some[1])
 
 
 def _competes(third: Quantity, pair: tuple[Quantity, Quantity]) -> bool:
