@@ -1,9 +1,10 @@
-"""Problems that turn on a word for a number; mini never trains on them.
+"""Problems that turn on a few words; mini never trains on them.
 
 On multiples ("thrice"), fractions ("a tenth of"), parts that everybody is taken to know of (the
-legs of a spider), Roman numerals, and held-out stories with a number in words. Some of the words
-mini knows well ("twice", "a third of"), others it does not; in some problems on parts and numerals
-these play no part. For mining and measuring.
+legs of a spider), Roman numerals, held-out stories with a number in words, comparisons ("8 more
+than Ada", most said the wrong way round for the question) and differences ("how many more than").
+Some of the words mini knows well ("twice", "a third of"), others it does not; in some problems on
+parts and numerals these play no part. For mining and measuring.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ _NUMBER = re.compile(r"(?<![\d.,$/])\d+(?![\d.,%/-])")
 
 
 def word_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Problems of all five kinds: rows with `id`, `question`, `answer`, `group` and `kind`.
+    """Problems of all kinds: rows with `id`, `question`, `answer`, `group` and `kind`.
 
     And `needed`: whether the answer turns on the word.
     """
@@ -116,6 +117,29 @@ def _roman(rng: Random) -> dict[str, Any]:
     return _row(told, story, "r", k=k, b=b, r=value)
 
 
+def _comparison(rng: Random) -> dict[str, Any]:
+    story = rng.choice(wordings("comparisons"))
+    if story.form == "times":
+        b = rng.randint(2, 6)
+        k = b * rng.randint(2, 12)
+    else:
+        k = rng.randint(12, 60)
+        b = rng.randint(2, k - 2)
+    return _compared(rng, story, k=k, b=b, c=rng.randint(2, 40))
+
+
+def _difference(rng: Random) -> dict[str, Any]:
+    k = rng.randint(8, 60)
+    numbers = {"k": k, "b": rng.randint(2, k - 2), "c": rng.randint(2, 40)}
+    return _compared(rng, rng.choice(wordings("differences")), **numbers)
+
+
+def _compared(rng: Random, story: Wording, **numbers: int) -> dict[str, Any]:
+    told = story.tell(rng, idle=_IDLE, **numbers)
+    row = {"question": told, "answer": story.answer(**numbers), "group": story.group}
+    return row | {"needed": True}
+
+
 def _spelled(rng: Random) -> dict[str, Any]:
     """A held-out story with one of its numbers in words."""
     while True:
@@ -135,6 +159,8 @@ KINDS: Mapping[str, Callable[[Random], dict[str, Any]]] = {
     "unstated-number": _part,
     "roman-numeral": _roman,
     "spelled-number": _spelled,
+    "reversed-comparison": _comparison,
+    "difference-asked": _difference,
 }
 """Kind of misunderstanding -> how a problem of it is drawn."""
 

@@ -92,11 +92,12 @@ def together(
     `written` [prompts]: those that people wrote, on which alone the bounds have to hold too. Begins
     where all detectors pay one price for harm, the best of `PRICES`, so that none uses up the
     budget that another needs more; then changes one threshold at a time as long as the net repair
-    grows. Each detector keeps `LEAST_RATIO` by itself, too. None where one had better stay off, and
-    everywhere if nothing keeps the bounds, as of fewer prompts than can show them.
+    grows. Each detector keeps `LEAST_RATIO` by itself, too, on all prompts: those that people wrote
+    are few for one. None where one had better stay off, and everywhere if nothing keeps the bounds,
+    as of fewer prompts than can show them.
     """
     parts = _parts(scores.shape[1], written)
-    options = [[np.inf, *_fair(s, u, parts)] for s, u in zip(scores, uplift, strict=True)]
+    options = [[np.inf, *_fair(s, u)] for s, u in zip(scores, uplift, strict=True)]
 
     def net(at: Sequence[float]) -> int:
         for part in parts:
@@ -165,15 +166,10 @@ def _within(repaired: int, harmed: int, prompts: int, budget: float) -> bool:
     return repaired >= LEAST_RATIO * harmed and harm_bound(harmed, prompts) <= budget
 
 
-def _fair(scores: Floats, uplift: Int8s, parts: Sequence[Bools]) -> list[float]:
-    """Those of them at which a detector keeps `LEAST_RATIO` by itself, on each part."""
-
-    def keeps(at: float, part: Bools) -> bool:
-        seen = count(scores[part], uplift[part], at, len(scores))
-        return seen.repaired >= LEAST_RATIO * seen.harmed
-
-    useful = _useful(scores, uplift)
-    return [at for at in useful if all(keeps(at, part) for part in parts)]
+def _fair(scores: Floats, uplift: Int8s) -> list[float]:
+    """The thresholds at which a detector keeps `LEAST_RATIO` by itself."""
+    made = [count(scores, uplift, at, len(scores)) for at in _useful(scores, uplift)]
+    return [c.threshold for c in made if c.repaired >= LEAST_RATIO * c.harmed]
 
 
 def _useful(scores: Floats, uplift: Int8s) -> list[float]:
