@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--unit-words", type=int, default=600, help="problems in unit words")
     parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
     parser.add_argument("--words", type=int, default=5600, help="problems in words for numbers")
-    parser.add_argument("--vua", type=int, default=15000)
+    parser.add_argument("--vua", type=int, default=6000)
     options = parser.parse_args()
     data = data_folder()
     options.out.mkdir(parents=True, exist_ok=True)

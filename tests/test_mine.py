@@ -8,9 +8,10 @@ import pytest
 
 from promptfix.datafiles import SIDECAR
 from promptfix.evidence import doubts
+from promptfix.lens import identify
 from promptfix.library import check
 from promptfix.library import load as load_library
-from promptfix.mining.run import Job, run
+from promptfix.mining.run import Job, answers_file, run
 from promptfix.tasks import DataError
 from tests import unitwords
 
@@ -97,6 +98,14 @@ def _with_answers(bench, tmp_path, gold):
     library = tmp_path / "library"
     shutil.copytree(bench / "library", library)
     return _job(bench, library, data=(file,)), library
+
+
+def test_answers_are_kept_apart_by_what_decides_them(bench):
+    """Another chat template or number type is another file."""
+    lens = identify(bench / "model", bench / "sae")
+    other = lens.model_copy(update={"template_sha256": "0" * 64})
+    names = [answers_file(lens, "auto"), answers_file(other, "auto"), answers_file(lens, "bfloat16")]
+    assert len(set(names)) == 3
 
 
 def test_one_answer_for_all_is_refused(bench, tmp_path):

@@ -36,12 +36,12 @@ def own(tmp_path_factory):
     texts = [row["question"] for row in unitwords.rows()]
     (folder / "texts.txt").write_text("\n\n".join([*texts, *CHECK_PROMPTS * 40]))
     unitwords.library(folder / "library")
-    unitwords.lay_answers(folder, max_tokens=64)
     with pytest.MonkeyPatch.context() as patch:
         for name, path in variables(folder).items():
             patch.setenv(name, path)
         text = ["--text", str(folder / "texts.txt")]
         assert run(["sae", "train", *text, *SIZES, "--out", str(folder / "sae")]) == 0
+        unitwords.lay_answers(folder, max_tokens=64)
         where = ["--out", str(folder / "found"), "--cache", str(folder / "cache")]
         assert run(["mine", "--data", str(folder / "data.jsonl"), *where]) == 0
     return folder

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from promptfix.lens import model_sha256
+from promptfix.lens import identify
 from promptfix.library import load as load_library
 from promptfix.microscope import Microscope
 from promptfix.mining.outcomes import annotate
+from promptfix.mining.run import answers_file
 from promptfix.mining.writing import CHECK_PROMPTS
 from promptfix.network import load_network
 from promptfix.records import Prompt
@@ -81,7 +82,7 @@ def library(folder):
 
 
 def lay_answers(folder, max_tokens):
-    """Lay down, for folder/model, right answers where the word is known or a note stands."""
+    """Lay down, for folder/model and folder/sae, right answers where the word is known or a note stands."""
     known = load_library(folder / "library/detectors", folder / "library/annotations")
     (annotation,) = known.annotations
     lines = []
@@ -91,5 +92,5 @@ def lay_answers(folder, max_tokens):
             key = sha256(f"{max_tokens}\n{prompt}".encode()).hexdigest()[:24]
             lines.append(json.dumps([key, say(row, prompt)]) + "\n")
     (folder / "cache").mkdir()
-    name = f"answers-{model_sha256(folder / 'model')[:12]}.jsonl"
+    name = answers_file(identify(folder / "model", folder / "sae"), "auto")
     (folder / "cache" / name).write_text("".join(lines))

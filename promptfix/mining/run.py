@@ -171,10 +171,16 @@ def _check_answers(library: Library, job: Job) -> None:
 def _cache(job: Job, network: Network, lens: Lens) -> AnswerCache:
     """The answers that are known, and who is asked for the others."""
     if job.answers is None:
-        file = job.cache / f"answers-{lens.model_sha256[:12]}.jsonl"
+        file = job.cache / answers_file(lens, job.dtype)
         return AnswerCache(LocalModel(network), file, job.max_tokens)
     asked = sha256(f"{job.answers.name}\n{SYSTEM}".encode()).hexdigest()
     return AnswerCache(job.answers, job.cache / f"answers-{asked[:12]}.jsonl", REMOTE_TOKENS)
+
+
+def answers_file(lens: Lens, dtype: Dtype) -> str:
+    """Name a file of answers by all that decides what the model of a lens says."""
+    parts = [lens.model_sha256, lens.tokenizer_sha256, lens.template_sha256, dtype]
+    return f"answers-{sha256(' '.join(parts).encode()).hexdigest()[:12]}.jsonl"
 
 
 def _evidence(bench: Bench) -> Evidence:
