@@ -82,7 +82,7 @@ def library(folder):
 
 
 def lay_answers(folder, max_tokens):
-    """Lay down, for folder/model and folder/sae, right answers where the word is known or a note stands."""
+    """Lay down right answers for the model where the word is known or a note stands."""
     known = load_library(folder / "library/detectors", folder / "library/annotations")
     (annotation,) = known.annotations
     lines = []
