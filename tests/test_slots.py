@@ -345,6 +345,98 @@ def test_a_number_that_may_be_needed_is_not_left_out(text: str) -> None:
     assert FILLERS["unasked"].fill(text, None, TABLES) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        (
+            (
+                "9 guests went sailing and 8 guests went skating at noon. 5 guests went"
+                " sailing at night."
+                " How many guests went sailing in all?"
+            ),
+            "9 and 5",
+        ),
+        (
+            (
+                "Ida read 7 pages of prose, 3 pages of verse and 9 more pages of drama."
+                " How many more pages of prose than drama did Ida read?"
+            ),
+            "9 and 7",
+        ),
+        (
+            (
+                "Bo bought 30 oak planks and 24 pine planks. He saws 6 oak planks and 4 pine"
+                " planks a day."
+                " How many days will the pine planks last?"
+            ),
+            "24 and 4",
+        ),
+        (
+            (
+                "Al has 12 crates of figs and 9 crates of nuts. There are 8 tins in each crate."
+                " How many tins of nuts has Al?"
+            ),
+            "9 and 8",
+        ),
+        (
+            (
+                "Ann had 32 red hats and 8 blue hats. She sold some hats to Bo and now has 21"
+                " red hats and 5 blue hats left."
+                " How many more red hats than blue hats does Ann have?"
+            ),
+            "21 and 5",
+        ),
+        (
+            (
+                "Ann has 3 fewer figs and 5 more nuts than Bo. Bo has 8 figs and 6 nuts."
+                " How many figs does Ann have?"
+            ),
+            "8 and 3",
+        ),
+        (
+            (
+                "Ann has 3 fewer figs than Bo who has 7 more figs than Cy. Bo has 9 figs."
+                " How many more figs does Ann have than Cy?"
+            ),
+            "7 and 3",
+        ),
+        (
+            (
+                "Ida wants to sort her nuts into piles of 4. She has 20 nuts, 12 figs and 8"
+                " pens."
+                " How many piles will there be?"
+            ),
+            "20 and 4",
+        ),
+        (
+            (
+                "Ed passed his figs and nuts to his 6 aunts. If he had 24 figs and 30 nuts,"
+                " how many figs did each aunt get?"
+            ),
+            "24 and 6",
+        ),
+        (
+            (
+                "6 crows and 2 owls sat here. 3 more owls came."
+                " How many more crows than owls are here?"
+            ),
+            None,
+        ),
+        (
+            (
+                "There are 4 halls in each of the 5 wings. Each hall has 9 lamps."
+                " How many lamps are there?"
+            ),
+            None,
+        ),
+    ],
+)
+def test_numbers_are_told_apart_by_what_is_said_of_them(text: str, pair: str | None) -> None:
+    """By kind, deed or time, by what each holds, or by whom they compare; else nothing is said."""
+    filled = FILLERS["asked"].fill(text, None, TABLES)
+    assert (filled["pair"] if filled else None) == pair
+
+
 def test_two_numbers_are_said_to_count_only_if_two_do() -> None:
     """Of three numbers that count the note with "two" says nothing; the fourth may be left out."""
     text = "Al has 9 figs, 5 figs, 3 figs and 8 cups. How many figs has he?"

@@ -2,7 +2,8 @@
 
 A comparison ("how many more A than B did he eat?") needs one number for each side: of those that
 speak of a side the one whose verb is the question's. Any other question needs the numbers of what
-it asks for. Where the words do not tell, nothing is said.
+it asks for. Where the words do not tell, strangers.py and then further.py try. Where they do not
+either, nothing is said.
 """
 
 import re
@@ -11,11 +12,10 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-from promptfix.slots import strangers
-from promptfix.slots.lemmas import IRREGULAR, plural, singular
+from promptfix.slots import further, strangers
+from promptfix.slots.described import verbal
+from promptfix.slots.lemmas import IRREGULAR, plural, singular, stem
 from promptfix.slots.words import (
-    AUXILIARY,
-    Piece,
     Quantity,
     after,
     counted,
@@ -65,19 +65,27 @@ def sort_numbers(text: str) -> Numbers | None:
     found = _HOW_MANY.search(text, asking.start) if asking else None
     if found is None:
         return None
-    told, asked = text[: found.start()], text[found.start() :]
-    given = [q for q in quantities(text) if q.start < found.start()]
-    if len(given) < 3 or _RELATION.search(told):
+    asked, given = text[found.start() :], quantities(text)
+    if len(given) < 3:
         return None
+    chosen = _first(text, text[: found.start()], asked, given) or further.pair(text, found)
+    if not chosen:
+        return None
+    counting = tuple(q for q in given if q in chosen)
+    others = tuple(q for q in given if q not in chosen and q.start < found.start())
+    return Numbers(counting, others) if others else None
+
+
+def _first(text: str, told: str, asked: str, given: Sequence[Quantity]) -> Sequence[Quantity]:
+    """The numbers that count by the words around them, if those before the question tell."""
+    given = [q for q in given if q.start < len(told)]
+    if len(given) < 3 or _RELATION.search(told):
+        return []
     chosen = [] if _SHARED.search(text) else _strictly(text, asked, given)
     if not 2 <= len(chosen) < len(given) and not _COMPARED.match(asked):
         chosen = _apart(text, asked, given)
-    if not 2 <= len(chosen) < len(given):
-        return None
-    if any(_torn(text, a, b, chosen) for a, b in pairwise(given)):
-        return None
-    counting = tuple(q for q in given if q in chosen)
-    return Numbers(counting, tuple(q for q in given if q not in chosen))
+    torn = any(_torn(text, a, b, chosen) for a, b in pairwise(given))
+    return chosen if 2 <= len(chosen) < len(given) and not torn else []
 
 
 def _torn(text: str, one: Quantity, two: Quantity, chosen: Sequence[Quantity]) -> bool:
@@ -103,7 +111,7 @@ def _apart(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
     found = strangers.by_thing(text, asked, given)
     if not found and not _SHARED.search(text):
         found = strangers.by_person(text, asked, given)
-        found = found or strangers.by_mark(asked, given, partial(_context, text), _stem)
+        found = found or strangers.by_mark(asked, given, partial(_context, text), stem)
     return found
 
 
@@ -169,7 +177,7 @@ def _side(
 
 def _told(side: str) -> list[str]:
     """Stems of a side's words in order, without names."""
-    return [_stem(p.low) for p in pieces(side) if not p.stops and p.text == p.low]
+    return [stem(p.low) for p in pieces(side) if not p.stops and p.text == p.low]
 
 
 def _context(text: str, quantity: Quantity) -> set[str]:
@@ -188,11 +196,11 @@ def _context(text: str, quantity: Quantity) -> set[str]:
 def _verb(text: str, quantity: Quantity) -> str:
     """The verb that a number goes with: the nearest before it in its sentence, else behind it."""
     sentence = sentence_at(text, quantity.start)
-    here = [p for p in pieces(text) if sentence.start <= p.start < sentence.end and _verbal(p)]
+    here = [p for p in pieces(text) if sentence.start <= p.start < sentence.end and verbal(p)]
     before = [p for p in here if p.end <= quantity.start]
     behind = [p for p in here if p.start >= quantity.end]
     found = before[-1:] or behind[:1]
-    return _stem(found[0].low) if found else ""
+    return stem(found[0].low) if found else ""
 
 
 def _verbs(asked: str) -> set[str]:
@@ -207,8 +215,8 @@ def _verbs(asked: str) -> set[str]:
             continue
         known = piece.low in _VERB_FORMS or (piece.low.endswith("ed") and len(piece.low) > 4)
         if known or (piece is words[-1] and before.low not in _PLACES):
-            found.add(_stem(piece.low))
-    return found | ({"be"} & {_stem(p.low) for p in words})
+            found.add(stem(piece.low))
+    return found | ({"be"} & {stem(p.low) for p in words})
 
 
 def _present(asked: str) -> bool:
@@ -223,23 +231,9 @@ def _added(text: str, quantity: Quantity) -> bool:
     return bool(re.match(r"(?i)\s*more\b", text[quantity.end :]) or "also" in sentence.split())
 
 
-def _verbal(piece: Piece) -> bool:
-    low = piece.low
-    known = low in IRREGULAR and singular(low) == low
-    return piece.kind == "word" and (known or low in AUXILIARY or low.endswith("ed"))
-
-
 def _lows(text: str) -> set[str]:
     return {piece.low for piece in pieces(text)}
 
 
 def _stems(text: str) -> set[str]:
-    return {_stem(piece.low) for piece in pieces(text) if not piece.stops}
-
-
-def _stem(word: str) -> str:
-    """A word without its endings: "baked", "bake" and "baking" are one."""
-    word = IRREGULAR.get(word, singular(word))
-    word = re.sub(r"(?:ing|ed)$", "", word) if len(word) > 4 else word
-    word = re.sub(r"([bdgklmnprt])\1$", r"\1", word)
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+    return {stem(piece.low) for piece in pieces(text) if not piece.stops}

@@ -1,5 +1,6 @@
 """Base forms of English words, by rule and a short list of irregular ones."""
 
+import re
 from collections.abc import Container, Iterator, Mapping
 
 _VERBS = """
@@ -92,6 +93,14 @@ def plural(noun: str) -> bool:
     """Whether a word looks like a plural noun."""
     word = noun.lower()
     return word in PLURALS or (len(word) > 3 and singular(word) != word)
+
+
+def stem(word: str) -> str:
+    """A word without its endings: "baked", "bake" and "baking" are one."""
+    word = IRREGULAR.get(word, singular(word))
+    word = re.sub(r"(?:ing|ed)$", "", word) if len(word) > 4 else word
+    word = re.sub(r"([bdgklmnprt])\1$", r"\1", word)
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
 
 def _stems(stem: str, ending: str) -> Iterator[str]:

@@ -62,7 +62,7 @@ def by_thing(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]
 
 def by_person(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:
     """Two numbers of the one person that the question names; the others are of other people."""
-    known = _names(text)
+    known = names(text)
     wanted = known & {piece.text for piece in pieces(asked)}
 
     def ours(quantity: Quantity) -> bool | None:
@@ -103,7 +103,7 @@ def _on_top(text: str, quantity: Quantity) -> bool:
     return bool(_MORE.match(behind) or _ANOTHER.search(before))
 
 
-def _names(text: str) -> set[str]:
+def names(text: str) -> set[str]:
     """Words with a capital that are no ordinary beginnings of sentences."""
     starts = {span.start for span in sentences(text)}
     found: set[str] = set()
