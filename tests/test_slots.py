@@ -467,6 +467,19 @@ def test_two_numbers_are_not_compared_if_a_third_may_change_one(text: str) -> No
     assert FILLERS["difference"].fill(text, None, TABLES) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ann has 5 figs and Tom has 12 figs. How many more figs has Tom than Ann?",
+        "A lamp costs 5 dollars. A vase costs 12. How much less does the lamp cost than the vase?",
+    ],
+)
+def test_of_two_numbers_compared_the_larger_is_the_first(text: str) -> None:
+    """In whatever order they are told: so the difference is taken."""
+    filled = FILLERS["difference"].fill(text, None, TABLES)
+    assert filled == {"first": "12", "second": "5"}
+
+
 def test_a_number_of_other_things_does_not_hinder_a_comparison() -> None:
     """What a third number counts is named, and is neither side's."""
     text = (

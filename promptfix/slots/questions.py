@@ -16,6 +16,7 @@ from promptfix.slots.words import (
     quantities,
     question,
     sentence_at,
+    value,
 )
 
 _HOW_MANY = re.compile(r"(?i)\bhow\s+(?:many|much)\b")
@@ -55,7 +56,7 @@ def unasked(text: str, span: Span | None, tables: Tables) -> dict[str, str] | No
 
 
 def difference(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The two numbers that "how many more ... than ..." compares: `first`, `second`.
+    """The two numbers that "how many more ... than ..." compares: `first`, the larger, `second`.
 
     Those that speak of its sides; or the only two there are, unless one may be of a whole of which
     the other is a part, or of one of several alike.
@@ -70,7 +71,10 @@ def difference(text: str, span: Span | None, tables: Tables) -> dict[str, str] |
     pair = _pair(text, left, right)
     if pair is None and not _RELATED.search(text[: asking.start]) and not _PARTED.search(text):
         pair = _only_two(text)
-    return {"first": pair[0].number, "second": pair[1].number} if pair else None
+    if pair is None:
+        return None
+    first, second = sorted(pair, key=value, reverse=True)
+    return {"first": first.number, "second": second.number}
 
 
 def start_unknown(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
