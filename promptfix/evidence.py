@@ -102,13 +102,18 @@ def token_driven(injection: Injection) -> bool:
 def beats_lookup(tried: Falsification, seen: Outcomes) -> bool:
     """Whether a detector does better than to annotate wherever the note can be made.
 
-    It turns more prompts right on balance, or the rule without it would not be admitted.
+    It is worth more, or the rule without it would not be admitted. A harm weighs as many repairs
+    as it has to be paid with: all detectors share one budget of harm, so that a detector that
+    spends less of it than its look-up rule leaves it to others.
     """
     rule = tried.lookup
     admitted = rule.repaired >= LEAST_RATIO * rule.harmed
     bounded = harm_bound(rule.harmed, rule.prompts) <= HARM_BUDGET
-    better = seen.repaired - seen.harmed > rule.repaired - rule.harmed
-    return better or not (admitted and bounded)
+    return _worth(seen) > _worth(rule) or not (admitted and bounded)
+
+
+def _worth(seen: Outcomes) -> int:
+    return seen.repaired - LEAST_RATIO * seen.harmed
 
 
 def _contextual(tried: Falsification, seen: Outcomes) -> list[str]:

@@ -126,6 +126,12 @@ def test_the_lookup_rule_is_beaten_by_more_repairs_or_by_being_inadmissible():
     assert not beats_lookup(_tried(lookup=_outcomes(12, 1, 400)), _outcomes(12, 1))
 
 
+def test_a_harm_weighs_four_repairs_where_a_detector_is_held_against_its_lookup_rule():
+    """Three more repairs do not pay for one more harm, five do."""
+    assert beats_lookup(_tried(lookup=_outcomes(15, 2, 400)), _outcomes(12, 1))
+    assert not beats_lookup(_tried(lookup=_outcomes(17, 2, 400)), _outcomes(12, 1))
+
+
 @pytest.mark.parametrize("detector", LIBRARY.detectors, ids=lambda d: d.id)
 def test_the_statuses_that_ship_are_those_of_the_numbers(detector):
     """Every detector has the status that its measurement and its cases earn."""
