@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from promptfix.formats import Sense, Tables
 from promptfix.records import Span
-from promptfix.slots import FILLERS
+from promptfix.slots import FILLERS, MOST
 from promptfix.slots.lemmas import base, singular
 from promptfix.slots.words import quantities, spelled_runs
 
@@ -684,3 +684,31 @@ def test_a_table_word_in_its_own_phrase_is_told(
     """What is refused in one phrase is still told in others."""
     span = Span(start=text.index(at), end=text.index(at) + len(at)) if at else None
     assert (FILLERS[name].fill(text, span, TABLES) or {}).get("word") == word
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "24 figs are shared equally among 4 boys and 2 girls. How many figs does each child get?",
+        "Ann sold 9 cups, and twice as many on Friday. Then 5 cups and 3 plates. How many cups?",
+        "A lamp costs 9 dollars, a vase costs 5. Ann buys 3 lamps. How many dollars does she pay?",
+        "Ann has 9 figs. Tom has 5 figs. Tom gets 4 figs. How many more figs has Ann than Tom?",
+        "Ann has 9 figs. Tom has 5 figs. Ann gives Bo 4 figs. How many more has Ann than Tom?",
+        "8 boys and 6 girls are in a bus. 3 boys get off. How many more boys than girls are in it?",
+    ],
+)
+def test_no_two_numbers_are_named_where_a_third_is_needed(text: str) -> None:
+    """Others have a share, a number hides in a word, or what is compared is changed."""
+    assert FILLERS["asked"].fill(text, None, TABLES) is None
+    assert FILLERS["difference"].fill(text, None, TABLES) is None
+
+
+def test_a_text_with_many_numbers_is_no_word_problem() -> None:
+    """In a table of numbers nothing is looked for: to weigh each against each takes too long."""
+    problem = (
+        "Ann has 12 figs, Tom has 5 figs and Bo has 3 cups. How many more figs has Ann than Tom?"
+    )
+    table = "".join(f"{n} cups, " for n in range(MOST - 2))
+    for filler in ("asked", "difference"):
+        assert FILLERS[filler].fill(problem, None, TABLES) is not None
+        assert FILLERS[filler].fill(f"{table}. {problem}", None, TABLES) is None

@@ -19,6 +19,7 @@ from promptfix.slots import (
     steps,
     units,
 )
+from promptfix.slots.words import quantities
 
 Slots: TypeAlias = dict[str, str]
 """Name of a slot -> what goes in."""
@@ -40,6 +41,19 @@ def _filler(
     return Filler(fill, frozenset(slots.split()), about)
 
 
+MOST = 24
+"""Numbers. A text with more is no word problem, and to weigh each against each takes too long."""
+
+
+def _weighed(fill: Fill, slots: str) -> Filler:
+    """A parser that weighs the numbers of a problem against each other."""
+
+    def few(text: str, span: Span | None, tables: Tables) -> Slots | None:
+        return fill(text, span, tables) if len(quantities(text)) <= MOST else None
+
+    return _filler(few, slots)
+
+
 def _stated(words: units.Stated) -> Filler:
     return _filler(words.fill, "word value statement", words.about)
 
@@ -51,13 +65,13 @@ FILLERS: Mapping[str, Filler] = {
     "fraction": _stated(units.FRACTIONS),
     "number-word": _filler(numerals.number_word, "numbers sentence", numerals.about_number_word),
     "roman": _filler(numerals.roman, "numeral value", numerals.about_roman),
-    "asked": _filler(questions.asked, "noun numbers pair"),
-    "unasked": _filler(questions.unasked, "others noun"),
-    "difference": _filler(questions.difference, "first second"),
-    "start-unknown": _filler(questions.start_unknown, "end change effect"),
-    "change": _filler(changes.change, "verb number effect"),
+    "asked": _weighed(questions.asked, "noun numbers pair"),
+    "unasked": _weighed(questions.unasked, "others noun"),
+    "difference": _weighed(questions.difference, "first second"),
+    "start-unknown": _weighed(questions.start_unknown, "end change effect"),
+    "change": _weighed(changes.change, "verb number effect"),
     "comparison": _filler(relations.comparison, "restated larger"),
-    "each": _filler(relations.each, "groups group size item"),
+    "each": _weighed(relations.each, "groups group size item"),
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "word company"),

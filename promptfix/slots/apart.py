@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from promptfix.slots.described import TIMES, Told, content_of, lows_of
 from promptfix.slots.lemmas import stem
-from promptfix.slots.words import pieces
+from promptfix.slots.words import Quantity, pieces
 
 _COMPARING = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 _THAN = re.compile(r"\b(?:than|compared to)\b")
@@ -19,6 +19,7 @@ _CHANGING = re.compile(
     r"|\bat (?:first|the start)\b"
 )
 _HAVING = re.compile(r"(?i)\b(?:have|has|had|are|is|were|was|own|be)\b")
+_STANDING = re.compile(r"(?i)\b(?:has|have|are|is)\b(?!\s+\w+(?:ed|en)\b)")
 _SEVERAL = re.compile(r"(?i)\b(?:and|or|together)\b")
 _STILL = re.compile(r"(?i)\b(?:does|do|is|are|left|now|remain\w*|still)\b")
 
@@ -125,11 +126,25 @@ def by_side(asked: str, noun: Sequence[str], told: Sequence[Told]) -> list[Told]
 
 def _grows(asked: str, one: Told, other: Told, told: Sequence[Told]) -> bool:
     """Whether a third number may change what one of two compared things comes to."""
-    if not _HAVING.search(asked) or not any(t.words & {"more", "new"} for t in told):
+    if not _HAVING.search(asked):
+        return False
+    if not any(t.words & {"more", "new"} for t in told):
         return False
     rest = [t for t in told if t not in (one, other)]
     like = [t for t in rest if t.head in {one.head, other.head, ""}]
     return any(not _kinds_differ(t, one, other) for t in like)
+
+
+def unsettled(asked: str, chosen: Sequence[Quantity], told: Sequence[Told]) -> bool:
+    """Whether a question on how things stand is about things that something happens to.
+
+    "Ann has 12 figs and Tom has 5. Ann gives Bo 4 figs. How many more does Ann have than Tom?"
+    """
+    mine = [t for t in told if t.quantity in chosen]
+    last = max(t.sentence for t in mine)
+    heads = {t.head for t in mine} | {""}
+    later = [t for t in told if t.sentence >= last and t.head in heads]
+    return bool(_STANDING.search(asked)) and not all(t.state for t in [*mine, *later])
 
 
 def _kinds_differ(third: Told, one: Told, other: Told) -> bool:

@@ -62,7 +62,7 @@ def last_change(text: str, tables: Tables, asked: str) -> Changed | None:
     for at in range(len(every) - 1, -1, -1):
         for verb in _phrases(every, at):
             entry = next((tables.changes[b] for b in _bases(verb) if b in tables.changes), None)
-            quantity = _object(text, every[at], numbers)
+            quantity = _object(text, every[at], numbers) if entry else None
             if entry and quantity and _received(text, every[at], quantity, asked):
                 return None
             if entry and quantity and not (verb.startswith(_PAID) and quantity.noun == "dollars"):

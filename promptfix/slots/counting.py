@@ -12,8 +12,8 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-from promptfix.slots import further, strangers
-from promptfix.slots.described import verbal
+from promptfix.slots import apart, further, strangers
+from promptfix.slots.described import describe, verbal
 from promptfix.slots.lemmas import IRREGULAR, plural, singular, stem
 from promptfix.slots.words import (
     Quantity,
@@ -29,6 +29,10 @@ from promptfix.slots.words import (
 
 _HOW_MANY = re.compile(r"(?i)\bhow\s+(?:many|much)\b")
 _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
+_HIDDEN = re.compile(r"(?i)\b(?:twice|thrice|half|doubled?|tripled?|quadrupled?)\b")
+_PRICED = re.compile(r"(?i)\b(?:costs?|prices?)\b")
+_PAID = re.compile(r"(?i)\bhow\s+(?:much(?!\s+(?:more|less))|many\s+(?:dollars|cents))\b")
+"""What is paid for several things is a product, whose numbers are of two kinds."""
 _RELATION = re.compile(
     r"(?i)\b(?:more|fewer|less|as many|as much)\b[^.?!]*\b(?:than|as)\b|\btimes\b"
 )
@@ -66,10 +70,12 @@ def sort_numbers(text: str) -> Numbers | None:
     if found is None:
         return None
     asked, given = text[found.start() :], quantities(text)
-    if len(given) < 3:
+    if len(given) < 3 or _HIDDEN.search(text):
         return None
     chosen = _first(text, text[: found.start()], asked, given) or further.pair(text, found)
-    if not chosen:
+    if not chosen or (_PRICED.search(text) and _PAID.search(asked)):
+        return None
+    if _COMPARED.match(asked) and apart.unsettled(asked, chosen, describe(text)):
         return None
     counting = tuple(q for q in given if q in chosen)
     others = tuple(q for q in given if q not in chosen and q.start < found.start())

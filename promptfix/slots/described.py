@@ -21,6 +21,7 @@ _RATES = frozenset("each every per".split())
 _SUBJECTS = frozenset("he she they we it you".split())
 _PLACES = frozenset("in on at for from with to into by during off of".split())
 _EMPTY_VERBS = AUXILIARY | {"go", "went"}
+_STATES = frozenset("have has had own owns owned is are was were cost costs hold holds".split())
 _KEPT = frozenset("more fewer less left now".split())
 """Words that say something of a number, though they are of no use elsewhere."""
 
@@ -43,6 +44,8 @@ class Told(NamedTuple):
     """Stems of the words behind "each", "every" or "per" if it stands with one, else none."""
     sentence: int
     """The number of its sentence."""
+    state: bool
+    """Whether its sentence has a verb of having or being, and so tells of no change."""
 
     @property
     def head(self) -> str:
@@ -99,6 +102,7 @@ def _in_sentence(
 ) -> list[Told]:
     """Tell of the numbers of a sentence; `before` is the number before them."""
     parts = _parts(every, numbers)
+    state = any(piece.low in _STATES for piece in every)
     when = [_times([*part.lead, *part.tail]) for part in parts]
     found: list[Told] = []
     lead: Sequence[Piece] = ()
@@ -114,7 +118,7 @@ def _in_sentence(
         words |= {piece.low for piece in here} & _KEPT
         doing = _doing(lead) or _doing(part.tail)
         rate = _rate(part.tail) or _rate(lead)
-        before = Told(quantity, noun, words, near, doing, of, rate, place)
+        before = Told(quantity, noun, words, near, doing, of, rate, place, state)
         found.append(before)
     return found
 

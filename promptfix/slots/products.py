@@ -82,4 +82,8 @@ def shared_out(text: str, asked: str, noun: Sequence[str], told: Sequence[Told])
     others = [t for t in told if t not in things and t not in among]
     named = content_of(asked)
     strange = all(t.head and stem(t.head) not in named for t in others)
-    return [*things, *among] if len(things) == len(among) == 1 and strange else []
+    if len(things) != 1 or len(among) != 1 or not strange:
+        return []
+    # Whom a list goes on with have a share as well: "among 4 boys and 2 girls".
+    after = [t for t in others if t.quantity.start > among[0].quantity.start]
+    return [] if any(t.sentence == among[0].sentence for t in after) else [*things, *among]
