@@ -28,7 +28,7 @@ DEMO = (
     "Rosa had 40 cards and gave an eighth of them to Sam. How many cards did Sam get?",
     "In a box there are 48 nails. A twelfth of the nails are bent. How many nails are bent?",
     "A school orders 3 gross of pencils. How many pencils is that?",
-    "There are 3 quartets of singers. How many singers are there?",
+    "There are 3 quintets of dancers. How many dancers are there?",
     "The printer used 130 sheets from a ream of paper. How many sheets are left of the ream?",
     "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
     (

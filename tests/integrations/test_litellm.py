@@ -11,7 +11,7 @@ from eval.load import KEY
 from tests.readme import ADDRESS, block
 from tests.upstream import EVENTS, reply, saying, streaming, upstream
 
-MISREAD = "There are 3 quartets of singers. How many singers are there?"
+MISREAD = "There are 3 quintets of dancers. How many dancers are there?"
 GUARDRAIL = block("yaml", "guardrails:")
 RESPONSE = {
     "id": "resp_1",
@@ -106,6 +106,6 @@ def test_a_service_that_is_gone_costs_nobody_the_answer(tmp_path, offline, answe
 def test_promptfix_as_the_model(tmp_path, offline, service):
     """LiteLLM in front of promptfix: a base URL like any other, streams too."""
     with proxy(tmp_path, offline, f"{service}/v1") as client:
-        assert "Answer: 12" in ask(client).choices[0].message.content
+        assert "Answer: 15" in ask(client).choices[0].message.content
         chunks = [chunk.choices[0].delta.content or "" for chunk in ask(client, stream=True)]
-    assert "Answer: 12" in "".join(chunks)
+    assert "Answer: 15" in "".join(chunks)

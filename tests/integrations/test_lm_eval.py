@@ -11,8 +11,8 @@ from tests.readme import ADDRESS, ROOT, block
 MATHS = [
     {
         "id": "1",
-        "question": "There are 3 quartets of singers. How many singers are there?",
-        "answer": "12",
+        "question": "There are 3 quintets of dancers. How many dancers are there?",
+        "answer": "15",
     },
     {"id": "2", "question": "Tom has 3 apples and gets 4 more. How many apples?", "answer": "7"},
     {"id": "3", "question": "Who is older?", "answer": "Ann"},
