@@ -19,6 +19,7 @@ from promptfix.mini.train import (
     WrongStartError,
     batches,
     build_model,
+    grown,
     load_state,
     optimizers,
     rate,
@@ -141,9 +142,25 @@ def test_training_can_begin_with_the_weights_of_another_run(tmp_path):
     for file in ("model.safetensors", "tokenizer.json"):
         assert (first / file).read_bytes() == (second / file).read_bytes()
     with pytest.raises(WrongStartError):
-        train(replace(recipe, layers=3), tmp_path / "third", None, start=first, compiled=False)
+        train(replace(recipe, layers=1), tmp_path / "third", None, start=first, compiled=False)
     with pytest.raises(RecipeError, match="safetensors"):
         run(tmp_path / "fourth", None, "small", start=tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_layers_added_to_a_start_change_nothing_at_first(architecture):
+    """What it computes stays the same; the new layers stand in the upper half."""
+    recipe = replace(SMALL.model, architecture=architecture)
+    small, tall = build_model(recipe), build_model(replace(recipe, layers=5, seed=9))
+    weights = {k: v for k, v in small.state_dict().items() if k != "lm_head.weight"}
+    tall.load_state_dict(grown(weights, 5), strict=False)
+    tall.tie_weights()
+    ids = torch.arange(4, 40)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(tall(ids).logits, small(ids).logits)
+    names = [k for k in tall.state_dict() if "o_proj" in k or k.endswith("attn.c_proj.weight")]
+    silent = [not tall.state_dict()[k].any() for k in names]
+    assert silent in ([False, False, True, True, True], [False, True, True, False, True])
 
 
 def test_a_fresh_run_starts_at_zero(tmp_path):

@@ -36,7 +36,7 @@ class Preset:
 FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=69, kept=6624, half=True))
 """The recipe on two CPU cores."""
 GPU = Preset(
-    replace(FULL.model, tokens=229_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.4),
+    replace(FULL.model, tokens=229_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.6),
     replace(FULL.sae, samples=8_000_000, batch=4096, buffer=131_072),
 )
 """The same model and corpus on a GPU: more tokens. What the shipped weights are made with."""
@@ -109,7 +109,7 @@ def run(
     if start is not None and not (start / "model.safetensors").is_file():
         raise RecipeError(f"{start} holds no model.safetensors; name the folder of a model")
     if not (folder / "model" / "model.safetensors").exists():
-        large = preset in ("full", "mini-2")  # a GPU is done before compiling pays
+        large = preset in ("full", "gpu", "mini-2")
         compiled = large if compiled is None else compiled
         try:
             train(chosen.model, folder, data, start=start, compiled=compiled)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -38,7 +39,7 @@ class Recipe:
 
     architecture: Literal["llama", "gpt2"] = "llama"
     width: int = 288
-    layers: int = 8
+    layers: int = 10
     heads: int = 6
     feed_forward: int = 768
     vocabulary: int = 8192
@@ -60,6 +61,9 @@ class Recipe:
 Ids: TypeAlias = npt.NDArray[np.integer[Any]]
 LOG = "log.jsonl"
 """The run's log, beside the checkpoint: step, tokens, loss, rate, minutes left."""
+_IN_LAYER = re.compile(r"(.*\.(?:layers|h)\.)(\d+)(\..*)")
+_OUTPUTS = ("o_proj.weight", "down_proj.weight", "c_proj.weight", "c_proj.bias")
+"""What a layer adds to the residual stream comes out of these."""
 BUCKET = 16
 """Lengths are rounded up to a multiple of this, so that a compiled model sees few shapes."""
 
@@ -76,7 +80,9 @@ def make_shard(
     os.nice(5)
     tokenizer = Tokenizer.from_file(tokenizer_file)
     stream = _mixture(data).stream(recipe.seed * 100_003 + index)
-    pairs = [chat.render(doc.prompt, doc.reply) for doc in islice(stream, recipe.shard_documents)]
+    documents = list(islice(stream, recipe.shard_documents))
+    pairs = [chat.render(doc.prompt, doc.reply) for doc in documents]
+    pairs = [(h + doc.begun, r) for (h, r), doc in zip(pairs, documents, strict=True)]
     heads = tokenizer.encode_batch([h for h, _ in pairs], add_special_tokens=False)
     replies = tokenizer.encode_batch([r for _, r in pairs], add_special_tokens=False)
     rows = [(h.ids + r.ids)[: recipe.context] for h, r in zip(heads, replies, strict=True)]
@@ -290,9 +296,9 @@ def train(
 ) -> None:
     """Train into `folder`/model, going on from `folder`/state.safetensors if it is there.
 
-    `start` is a model folder whose tokenizer and weights a new run begins with. Raises
-    WrongStartError if they are of another shape, FloatingPointError when the loss is no longer a
-    number.
+    `start` is a model folder whose tokenizer and weights a new run begins with; it may have fewer
+    layers. `compiled`: the layers are compiled first, which takes seconds. Raises WrongStartError
+    if the start is of another shape, FloatingPointError when the loss is no longer a number.
     """
     (folder / "model").mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -300,11 +306,13 @@ def train(
         _prepare_tokenizer(recipe, folder, data, start)
     model = build_model(recipe).to(device)
     if start:
-        _begin_with(model, start)
+        _begin_with(model, start, recipe.layers)
     optims = optimizers(model, recipe)
     progress = load_state(folder, model, optims)
+    if compiled:
+        for layer in _layers(model):  # one by one: they are alike, so only the first is compiled
+            layer.compile(dynamic=True)
     loss_of = partial(loss, model, device)
-    compiled_loss = torch.compile(loss_of, dynamic=True) if compiled else loss_of
     shards = Shards(recipe, data, folder)
     began, recent = time.monotonic() - progress.seconds, list[torch.Tensor]()
     bar = tqdm(
@@ -313,7 +321,7 @@ def train(
     for ids, learnt in _remaining(shards, recipe, progress):
         factor = rate(progress.tokens, progress.step, recipe)
         at = _sent(ids, device), _sent(learnt, device)
-        recent.append(_step(compiled_loss, optims, *at, factor, recipe))
+        recent.append(_step(loss_of, optims, *at, factor, recipe))
         progress.step += 1
         fresh = int((ids != 0).sum())
         progress.tokens += fresh
@@ -339,14 +347,43 @@ class WrongStartError(ValueError):
     """The model to begin with is not of the recipe's shape."""
 
 
-def _begin_with(model: Any, start: Path) -> None:
-    weights = load_file(start / "model.safetensors")
+def _layers(model: Any) -> Sequence[Any]:
+    """The decoder layers of a Llama or a GPT-2."""
+    base = model.base_model
+    return base.layers if hasattr(base, "layers") else base.h
+
+
+def _begin_with(model: Any, start: Path, layers: int) -> None:
+    weights = grown(load_file(start / "model.safetensors"), layers)
     try:
         missing, foreign = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # a tensor of another size
         raise WrongStartError(str(error).splitlines()[-1].strip()) from error
     if foreign or set(missing) - {"lm_head.weight"}:
         raise WrongStartError(f"it has other layers, e.g. {[*foreign, *missing][0]}")
+
+
+def grown(weights: Mapping[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
+    """A model's weights with further layers in its upper half, up to `layers` in all.
+
+    Each is a copy of the layer below it whose outputs are zero, so that the model computes what it
+    did. Block expansion: Wu et al. 2024, arXiv 2401.02415.
+    """
+    found = {key: _IN_LAYER.fullmatch(key) for key in weights}
+    had = 1 + max((int(at[2]) for at in found.values() if at), default=-1)
+    order = list(range(had))
+    more = layers - had
+    for n in range(more, 0, -1):
+        order.insert(had // 2 + round(n * (had - had // 2) / (more + 1)), -1)
+    out = {key: weights[key] for key, at in found.items() if not at}
+    for place, source in enumerate(order):
+        below = max(order[: place + 1])
+        for key, at in found.items():
+            if at and int(at[2]) == below:
+                silent = source < 0 and key.endswith(_OUTPUTS)
+                tensor = torch.zeros_like(weights[key]) if silent else weights[key]
+                out[f"{at[1]}{place}{at[3]}"] = tensor
+    return out
 
 
 def _prepare_tokenizer(recipe: Recipe, folder: Path, data: Path | None, start: Path | None) -> None:
