@@ -2,25 +2,32 @@
 
 import json
 import re
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promptfix.formats import Tables
 from promptfix.library import load as load_library
 from promptfix.mini import heldout, heldout_words, leaks
 from promptfix.mini.corpus import deciding, fitting, glossed, metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
+from promptfix.mini.corpus.draws import work, worked_out
 from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture
 from promptfix.mini.corpus.planted import nouns, planted
+from promptfix.mini.corpus.scene import scene
 from promptfix.mini.corpus.schemas import Schema
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
 from promptfix.mini.corpus.swapped import counted, swapped
-from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, retold
+from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, read, retold
 from promptfix.slots import FILLERS
 from promptfix.tasks import correct
 
@@ -29,7 +36,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def _evaluated(step):
     left, right = step.split(" = ")
-    return eval(left, {"__builtins__": {}}) == int(right)  # noqa: S307 - the generator's own sums
+    exact = re.sub(r"[\d.]+", lambda number: f"Fraction('{number[0]}')", left)
+    value = eval(exact, {"__builtins__": {}, "Fraction": Fraction})  # noqa: S307 - our own sums
+    return value == Fraction(right)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -258,9 +267,12 @@ def test_a_disguised_word_is_noted():
 
 
 def test_held_out_items_are_right_in_form():
-    """The mining items are questions with whole numbers as answers."""
-    rows = [*heldout.stories(30, 1), *heldout.unit_words(60, 1)]
-    assert all(row["answer"].isdigit() and row["question"].strip() for row in rows)
+    """The mining items are questions with numbers as answers, unit words with whole ones."""
+    stories, units = list(heldout.stories(30, 1)), list(heldout.unit_words(60, 1))
+    rows = [*stories, *units]
+    assert all(re.fullmatch(r"\d+(\.\d+)?", row["answer"]) for row in stories)
+    assert all(row["answer"].isdigit() for row in units)
+    assert all(row["question"].strip() for row in rows)
     assert any("gross" in row["question"] for row in rows)
 
 
@@ -365,6 +377,109 @@ def test_a_problem_with_odd_numbers_keeps_them():
 
 
 TALE = "Near the ships she counted the sails, and all the gulls cried over her boats."
+
+
+SHOP = Schema(
+    "shop",
+    ("{N} bought a kite for {$a} and {n} balls for {$b} each.",),
+    ("How much did {he} pay for the balls?",),
+    ("n*b",),
+    "dollars",
+    point="ab",
+)
+WALK = Schema(
+    "walk",
+    ("{N} walked {a} miles and ran {b} miles past {c} houses.",),
+    ("How far was that?",),
+    ("a+b",),
+    "miles",
+)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_amounts_have_decimals_and_counts_have_none(seed):
+    """Prices and miles may be told with a decimal point, balls and houses never."""
+    rng = Random(seed)
+    texts = [problem(rng, schema, distract=0) for schema in (SHOP, WALK) for _ in range(20)]
+    assert any("." in item.answer for item in texts)
+    assert not all("." in item.answer for item in texts)
+    for item in texts:
+        assert all(_evaluated(step) for step in item.steps)
+        assert item.solution.endswith(f"= {item.answer}\nAnswer: {item.answer}")
+        assert not re.search(r"\d\.\d+ (houses|balls)", item.text)
+
+
+def test_a_decimal_keeps_its_places():
+    """As many of them are written as the number with the most has; a whole number stays whole."""
+    values = {"a": Decimal("12.50"), "b": Decimal("2.5"), "c": 20, "n": 4}
+    told = [
+        work(replace(SHOP, steps=(step,)), values, Random(0))
+        for step in ("a+b", "c-b", "n*a", "a/b")
+    ]
+    assert [str(result) for _, result in told[:3]] == ["15.00", "17.5", "50.00"]
+    assert told[3] == (("12.50 / 2.5 = 5",), 5)
+    with pytest.raises(ValueError, match=r"3\.125"):
+        work(replace(SHOP, steps=("a/n",)), values, Random(0))
+
+
+@given(st.integers(13, 999), st.integers(13, 999))
+def test_a_large_product_is_worked_out_by_its_digits(a, b):
+    """Each line multiplies by one digit and holds; the last one gives the product."""
+    lines = worked_out(f"{a} * {b}", a * b)
+    assert all(_evaluated(line) for line in lines)
+    assert lines[-1].endswith(f" = {a * b}")
+    for line in lines[:-1]:
+        assert re.fullmatch(r"\d+ \* [1-9]0* = \d+", line)
+
+
+def test_an_answer_begun_the_wrong_way_round_is_put_right():
+    """The false start is read and not answered for; what follows is the sum as it should be."""
+    documents = [d for d in islice(Mixture(None).stream(8), 12_000) if d.begun]
+    assert len(documents) > 20
+    for document in documents:
+        less, more = map(int, re.search(r": (\d+) - (\d+) =$", document.begun).groups())
+        assert more > less
+        turned = f" -{more - less}\n{more} - {less} = {more - less}\nAnswer: {more - less}"
+        assert document.reply == turned
+
+
+def test_real_problems_in_decimals_are_worked_too(tmp_path):
+    """Marked sums with decimals, and book problems that one sum over decimals answers."""
+    (tmp_path / "math").mkdir()
+    question = "Pens cost $.5 each. How much do 3 pens and a pad for $2 cost?"
+    marked = {"question": question, "solution": "<<.5*3=1.5>> <<1.5+2=3.5>>", "answer": "3.5"}
+    names = (f"g-{n}" for n in range(100))
+    row = {"id": next(name for name in names if for_training(name))} | marked
+    (tmp_path / "math" / "gsm8k-train.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    book = {"question": "Ann had $9.75 and spent $2.50. How much is left?", "answer": "7.25"}
+    (tmp_path / "math" / "openstax-train.jsonl").write_text(json.dumps(book) + "\n", "utf-8")
+    first, second = read(tmp_path)
+    assert first.sums == ("0.5*3", "1.5+2")
+    assert first.reply.endswith("0.5 * 3 = 1.5\n1.5 + 2 = 3.5\nAnswer: 3.5")
+    assert second.sums == ("9.75-2.50",)
+    assert second.reply.endswith("9.75 - 2.50 = 7.25\nAnswer: 7.25")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_pronoun_is_used_only_where_it_is_understood(seed):
+    """With two of one gender in a story a question names the one that it asks for."""
+    about = scene(Random(seed))
+    about.pronouns = 1
+    name, gender = about.names["M"]
+    about.render("{N} has 3 caps.")
+    about.render("{M} has 4.")
+    asked = about.render("How many does {M} have? Is {M's} cap like {N's}?")
+    if gender == about.names["N"][1]:
+        assert asked.startswith(f"How many does {name} have?")
+    else:
+        assert re.match(r"How many does s?he have\? Is (his|her) cap", asked)
+    assert asked.endswith(f"{about.names['N'][0]}'s?")
+
+
+def test_animals_stay_animals():
+    """A story that counts several kinds under one name is told of its own things."""
+    zoo = replace(COOKIES, facts=("{a} cats and {b} dogs.",), asks=("How many animals are there?",))
+    assert all(swapped(zoo, Random(seed)) == zoo for seed in range(30))
 
 
 @pytest.mark.parametrize("seed", range(40))

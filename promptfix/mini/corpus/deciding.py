@@ -122,7 +122,7 @@ def hint(sums: Sequence[str], rng: Random) -> str | None:
         said = [_said(_KINDS[kind], rng) for kind in kinds]
         told.append(said[0] if len(said) == 1 else f"first: {said[0]} then: {said[1]}")
         if len(sums) == 1:
-            a, b = re.findall(r"\d+", sums[0])[:2]
+            a, b = re.findall(r"\d+(?:\.\d+)?", sums[0])[:2]
             told += [_said(_NUMBERS, rng).format(a=a, b=b)]
             told += [f"{told[1]} {told[2]}"]
     return rng.choice(told)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cache
 from random import Random
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-Formula: TypeAlias = Callable[[Mapping[str, int], Random], float]
+Formula: TypeAlias = Callable[[Mapping[str, int | Decimal], Random], float | Decimal]
 """(values of the letters, source of `pick`) -> value; a comparison's value is a truth value.
 
 Raises KeyError for a letter without a value, ZeroDivisionError as division does.
 """
-_OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {
+_OPERATORS: Mapping[type[ast.AST], Callable[[Any, Any], float | Decimal]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -45,6 +46,9 @@ def _built(node: ast.expr) -> Formula:
     match node:
         case ast.Constant(value=int(number)):
             return lambda _values, _rng: number
+        case ast.Constant(value=float(number)):
+            exact = Decimal(str(number))
+            return lambda _values, _rng: exact
         case ast.Name(id=letter):
             return lambda values, _rng: values[letter]
         case ast.BinOp(left=left, op=kind, right=right):

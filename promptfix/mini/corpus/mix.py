@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
@@ -26,7 +27,7 @@ from promptfix.mini.corpus import (
     surface,
     worked,
 )
-from promptfix.mini.corpus.draws import number
+from promptfix.mini.corpus.draws import number, worked_out
 
 TEXTS = {
     "books-children": 3,
@@ -44,6 +45,11 @@ PROSE = tuple(name for name in TEXTS if name.startswith(("books", "stories")))
 """The texts that numbers are planted in, in shorter pieces."""
 MAX_PROSE = 240
 OPENINGS = "common-voice-sentences"
+REVERSED = 0.03
+"""How often the answer to a difference was begun the wrong way round."""
+SIGNED = 0.1
+"""How often the difference on a page of sums may come out below nought."""
+_DIFFERENCE = re.compile(r"(\d+) - (\d+) = (\d+)")
 _OPENING = re.compile(r"[A-Z][^\d?\n]{15,90}\.")
 
 
@@ -53,6 +59,8 @@ class Document:
 
     prompt: str | None
     reply: str
+    begun: str = ""
+    """What the reply begins with and should not: it is read, and what follows puts it right."""
 
 
 class Mixture:
@@ -73,15 +81,15 @@ class Mixture:
         self._examples = glossed.read(data) if data else {}
         self._openings = [s for s in self._texts.get(OPENINGS, []) if _OPENING.fullmatch(s)]
         weights: dict[Callable[[Random], Document], float] = {
-            _problem: 0.35,
+            _problem: 0.42,
             _noted: 0.10,
             _decided: 0.13,
             _metaphor: 0.06,
             _disguised: 0.05,
-            _sums: 0.04,
+            _sums: 0.05,
         }
         if self._texts:
-            weights |= {self._text: 0.10, self._opened: 0.03, self._planted: 0.06}
+            weights |= {self._text: 0.09, self._opened: 0.03, self._planted: 0.06}
             weights |= {self._fitting: 0.09, self._dressed: 0.03, self._glossed: 0.10}
         if self._worked:
             weights[self._real] = 0.06
@@ -130,6 +138,11 @@ class Mixture:
 
 def _problem(rng: Random) -> Document:
     item = surface.problem(rng)
+    difference = _DIFFERENCE.fullmatch("; ".join(item.steps))
+    if difference and rng.random() < REVERSED:
+        more, less, left = difference.groups()
+        reply = f" -{left}\n{item.steps[0]}\nAnswer: {item.answer}"
+        return Document(item.text, reply, f"{item.phrase}: {less} - {more} =")
     return Document(item.text, item.solution)
 
 
@@ -149,10 +162,17 @@ def _sums(rng: Random) -> Document:
 
 
 def _sum(rng: Random) -> str:
+    roll = rng.random()
+    if roll < 0.2:
+        return _pointed_sum(rng)
+    if roll < 0.3:
+        a, b = rng.randint(13, 999), rng.randint(13, 99)
+        return "\n".join(worked_out(f"{a} * {b}", a * b))
     kind = rng.choice("+++---**/")
     a, b = number(rng), number(rng)
     if kind == "-":
-        a, b = max(a, b), min(a, b)
+        if a > b or rng.random() > SIGNED:
+            a, b = max(a, b), min(a, b)
     elif kind in "*/":
         small = rng.random() < 0.6
         a = rng.randint(2, 12 if small else 9)
@@ -160,6 +180,27 @@ def _sum(rng: Random) -> str:
         a, b = (a * b, rng.choice((a, b))) if kind == "/" else rng.sample((a, b), 2)
     result = {"+": a + b, "-": a - b, "*": a * b, "/": a // b}[kind]
     return f"{a} {kind} {b} = {result}"
+
+
+def _pointed_sum(rng: Random) -> str:
+    """A sum of amounts with one or two decimals, at times of one with a whole number."""
+    a, b = (_amount(rng) for _ in "ab")
+    kind = rng.choice("+++---*/")
+    if kind == "*":
+        n = rng.randint(2, 12)
+        return f"{n} * {a} = {n * a}" if rng.random() < 0.5 else f"{a} * {n} = {a * n}"
+    if kind == "/":
+        n = rng.randint(2, 12)
+        return f"{n * a} / {n} = {a}"
+    if kind == "-":
+        a, b = max(a, b), min(a, b)
+    return f"{a} {kind} {b} = {a + b if kind == '+' else a - b}"
+
+
+def _amount(rng: Random) -> Decimal:
+    """An amount under a thousand, mostly with two decimals."""
+    places = rng.choice((2, 2, 2, 2, 2, 1, 1, 0))
+    return Decimal(rng.choice((rng.randint(25, 9999), rng.randint(1, 99_999)))).scaleb(-places)
 
 
 def _metaphor(rng: Random) -> Document:

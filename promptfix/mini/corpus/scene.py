@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from promptfix.mini.corpus import words
+from promptfix.mini.corpus.draws import Number
 
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _PEOPLE = "NMO"
@@ -31,7 +32,7 @@ class Scene:
     names: dict[str, tuple[str, str]]
     """Letter -> name and gender, `f` or `m`."""
     words: dict[str, str]
-    numbers: dict[str, int]
+    numbers: dict[str, Number]
     spell: float
     """How likely a small number is to be written in words."""
     pronouns: float
@@ -46,13 +47,14 @@ class Scene:
             slot = found[1]
             if slot in _PEOPLE and _GOVERNED.search(template, 0, found.start()):
                 slot += "o"
-            return self._slot(slot, here)
+            alone = not template[found.end() :].startswith(" ")
+            return self._slot(slot, here, named=alone and slot.endswith("'s"))
 
         return _SLOT.sub(filled, template)
 
-    def _slot(self, slot: str, here: set[str]) -> str:
+    def _slot(self, slot: str, here: set[str], *, named: bool) -> str:
         if slot[0] in _PEOPLE and slot[1:] in _PRONOUNS:
-            return self._person(slot[0], slot[1:], here)
+            return self._person(slot[0], slot[1:], here, named=named)
         if slot in ("his", "he"):
             return _PRONOUNS["'s" if slot == "his" else ""][self.names["N"][1]]
         if slot.startswith("$"):
@@ -60,20 +62,30 @@ class Scene:
             return f"${value}" if self.words["money"] == "$" else f"{value} dollars"
         if slot in self.numbers:
             value = self.numbers[slot]
-            spelled = value <= 20 and self.rng.random() < self.spell
-            return words.spell(value) if spelled else str(value)
+            if isinstance(value, int) and value <= 20 and self.rng.random() < self.spell:
+                return words.spell(value)
+            return str(value)
         return self.words[slot]
 
-    def _person(self, who: str, case: str, here: set[str]) -> str:
-        """A name, or a pronoun for whom of that gender was named last; `here` is who was in it."""
+    def _person(self, who: str, case: str, here: set[str], *, named: bool) -> str:
+        """A name, or a pronoun for the only one of that gender; `here` is who was in the sentence.
+
+        A `named` person keeps the name: "taller than hers" is another pronoun than "her tower".
+        """
         name, gender = self.names[who]
-        alike = (p for p in reversed(self.mentioned) if self.names[p][1] == gender)
-        known = next(alike, None) == who and (who in here or self.rng.random() < self.pronouns)
+        alike = {p for p in self.mentioned if self.names[p][1] == gender}
+        known = who in alike and not named and self._clear(who, alike - {who}, here)
         self.mentioned.append(who)
         here.add(who)
         if known:
             return _PRONOUNS[case][gender]
         return name + ("'s" if case == "'s" else "")
+
+    def _clear(self, who: str, rivals: set[str], here: set[str]) -> bool:
+        """Whether a pronoun is understood, and wanted."""
+        if rivals:
+            return who in here and not rivals & here
+        return who in here or self.rng.random() < self.pronouns
 
 
 def scene(rng: Random) -> Scene:

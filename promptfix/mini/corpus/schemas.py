@@ -25,6 +25,8 @@ class Schema:
     """Assignments and conditions on the numbers, separated by `;`."""
     shuffle: bool = False
     weight: float = 1.0
+    point: str = ""
+    """Letters of amounts that may have decimals. The conditions hold for them in hundredths."""
 
 
 def S(  # noqa: N802 - a table reads best with a short name
@@ -71,7 +73,8 @@ CHANGE = [
     S("bus", "A (bus|train|boat) had {a} (passengers|people|riders) on it. / At the (first |next |)stop, {b} (passengers |people |)got off and {c} (more |)got on.", "How many (passengers|people|riders) (are|were) on the (bus|train|boat) (now|after that|then)?", "a-b; r+c", "people", "a>b"),
     S("bus-net", "There were {a} (children|students|people) on the bus. / At the (bus |)stop {b} (more |)(children|students|people) got on. / (Then |At the next stop )(some|some of them) got off. / Now there are {c} on the bus.", "How many (children|students|people) got off( the bus|)?", "a+b; r-c", "got off", "a+b>c"),
     S("bus-change", "There were {a} (children|students|people) riding on the bus. / At the stop some (more |)got on. / Now there are {b} (children|students|people) (altogether |)on the bus.", "How many (children|students|people) got on( the bus| at the stop|)?", "b-a", "got on", "b>a"),
-    S("how-many-more-in", "At the stop {b} (children|people) got off the bus while (some|{c}) (children|people) got on. / Before that there were {a} on the bus.", "How many (children|people) got off? / How many (children|people) were on the bus (at first|before the stop)?", "b", "people"),
+    S("how-many-got-off", "At the stop {b} (children|people) got off the bus while (some|{c}) (children|people) got on. / Before that there were {a} on the bus.", "How many (children|people) got off?", "b", "people", "a>b", weight=0.5),
+    S("how-many-before", "At the stop {b} (children|people) got off the bus while (some|{c}) (children|people) got on. / Before that there were {a} on the bus.", "How many (children|people) were on the bus (at first|before the stop)?", "a", "people", "a>b", weight=0.5),
     S("more-to-goal", "{N} (needs|wants|has to {do}|must {do}) {a} {X}. / {N} (already has|has already {did}|has|{did}) {b}( {X}| so far|).", "How many more {X} does {N} (need|have to {do}|still need)? / How many (more |){X} does {N} still (need|have to {do})?", "a-b", "more {X}", "a>b", weight=1.5),
     S("parallel", "{N} had {a} {X} and {b} {Y}. / {N} {lost} {c} {X} and {d} {Y}.", "How many {X} (did {N} have left|does {N} have left|are left|does {N} have now)?", "a-c", "{X} left", "a>c;b>d", weight=2.5),
     S("parallel-b", "{N} had {a} {X} and {b} {Y}. / {N} {lost} {c} {Y} and {d} {X}.", "How many {X} (did {N} have left|does {N} have left|are left|does {N} have now)?", "a-d", "{X} left", "a>d;b>c", weight=2),
@@ -79,7 +82,7 @@ CHANGE = [
     S("parallel-total", "{N} had {a} {X} and {b} {Y}. / {N} {lost} {c} {X}.", "How many {X} and {Y} (does {N} have left|are left)( in all| together|)?", "a+b; r-c", "{X} and {Y} left", "a>c"),
     S("parallel-diff", "{N} {lost} {a} {X} and {gained} {b} {Y}. / {N} (now has|has) {c} {X} (left |)and {d} {Y}.", "How many {X} did {N} have (at first|before|in the beginning)?", "a+c", "{X} at first", weight=1),
     S("lost-vs-gained", "{N} {gained} {a} {X} but {lost} {b}( of them|).", "How many more {X} did {N} {gain} than {lose}?", "a-b", "more {X}", "a>b"),
-    S("lost-vs-gained2", "{N} {lost} {a} {X} and {gained} {b} new ones.", "How many (more|fewer) {X} does {N} have (now |)than before? / By how many did the number of {X} (grow|go up)?", "b-a", "more {X}", "b>a"),
+    S("lost-vs-gained2", "{N} {lost} {a} {X} and {gained} {b} new ones.", "How many more {X} does {N} have (now |)than before? / By how many did the number of {X} (grow|go up)?", "b-a", "more {X}", "b>a"),
     S("money-spend", "{N} had {$a}( in {his} (wallet|pocket|purse|bank)|). / {N} (spent|paid) {$b} (on|for) (a {X1}|some {X}|{X}|{U}).", "How much (money |)does {N} have (left|now)? / How (much money|many dollars) (is|are) left?", "a-b", "dollars left", "a>b", weight=2),
     S("money-spend2", "{N} had {$a}. / {N} (spent|paid) {$b} (on|for) (a {X1}|some {X}) and {$c} (on|for) (a {Y1}|some {Y}).", "How much (money |)does {N} have (left|now)? / How many dollars does {N} have left?", "b+c; a-r", "dollars left", "a>b+c"),
     S("money-spent-two", "{N} (spent|paid) {$b} (on|for) (a {X1}|some {X}) and {$c} (on|for) (a {Y1}|some {Y})( at the (store|shop|market)|).", "How much (money |)did {N} spend( in all| altogether|)? / How (much|many dollars) did {N} pay( in all|)?", "b+c", "dollars spent"),
@@ -108,7 +111,9 @@ COMBINE = [
     S("part-unknown2", "There are {b} {X} and {Y} (in (all|total)|altogether) (in|at) {P}. / {a} (of them |)are {X}.", "How many {Y} are there( in {P}|)? / How many (of them |)are {Y}?", "b-a", "{Y}", "b>a", weight=1.5),
     S("part-unknown-people", "{N} and {M} have {b} {X} (together|altogether|in all). / {N} has {a}( {X}| of them|).", "How many ({X} |)does {M} have?", "b-a", "{X}", "b>a"),
     S("part-unknown-do", "{N} and {M} {did} {b} {X}( together|). / {N} {did} {a}( of them| {X}|).", "How many ({X} |)did {M} {do}?", "b-a", "{X} {M}", "b>a"),
-    S("class-split", "There are {b} (students|children|people|players) (in|on) the (class|team|room|club|choir). / {a} (of them |)are (girls|boys|women|adults).", "How many are (boys|girls|men|children)? / How many (boys|girls|men|children) are (there|in the (class|room|club))?", "b-a", "the rest", "b>a"),
+    S("class-girls", "There are {b} (students|children|pupils|players) (in|on) the (class|team|room|club|choir). / {a} (of them |)are girls.", "How many are boys? / How many boys are (there|in the (class|team|room|club|choir))?", "b-a", "boys", "b>a", weight=0.4),
+    S("class-boys", "There are {b} (students|children|pupils|players) (in|on) the (class|team|room|club|choir). / {a} (of them |)are boys.", "How many are girls? / How many girls are (there|in the (class|team|room|club|choir))?", "b-a", "girls", "b>a", weight=0.4),
+    S("room-adults", "There are {b} (people|visitors|guests) (in|at) the (room|hall|museum|party|club). / {a} (of them |)are adults.", "How many are children? / How many children are (there|in the (room|hall|museum|party|club))?", "b-a", "children", "b>a", weight=0.4),
     S("measure-join", "{N} (has|used|needs) {a} (pounds|cups|liters|meters|feet|ounces|gallons) of {U} and {b} (more|more (pounds|cups|liters|meters|feet|ounces)) {T}.", "How much {U} (did|does) {N} (use|have|need)( in all|)?", "a+b", "{U}"),
     S("measure-two", "{N} (walked|ran|rode|drove) {a} (miles|meters|blocks|kilometers) (to {P}|in the morning|on {D}) and (then |){b} (miles|meters|blocks|kilometers) (back|home|in the evening|on {E}).", "How (far|many (miles|meters|blocks|kilometers)) did {N} (walk|run|ride|drive|go)( altogether| in all|)?", "a+b", "distance"),
 ]
@@ -173,15 +178,16 @@ GROUPS = [
     S("price", "(Each|One|A) {X1} (costs|is|is sold for|sells for) {$a}. / {N} (bought|buys|wants|sold) {n}( of them| {X}|).", "How much (did|does|will) {N} (pay|spend|get|need)( in all| altogether|)? / What (is|was) the total (cost|price)? / How much (do|would) {n} {X} cost?", "n*a", "dollars", "a<100", weight=2),
     S("price-each", "{N} (paid|spent) {$a} (for|on) {n} {X}( of the same price| that cost the same|).", "How much (did each {X1} cost|did {N} pay for each|was each {X1}|does one {X1} cost)?", "a/n", "dollars each", "a=n*q", weight=1.5),
     S("how-many-bought", "(Each|One|A) {X1} (costs|is sold for) {$n}. / {N} (has|spent|paid|got) {$a}( on {X}| for {X}|).", "How many {X} (can {N} buy|did {N} buy|could {N} get|did {N} sell)?", "a/n", "{X}", "a=n*q", weight=1.5),
-    S("rate-total", "{N} {did} {a} {X} (each|every|a|per) (day|hour|week|month|minute) for {n} (days|hours|weeks|months|minutes).", "How many {X} did {N} {do}( in all| altogether| in total|)?", "n*a", "{X}", weight=1.5),
-    S("rate-total2", "{N} can {do} {a} {X} (each|every|a|per|in one|in an) (day|hour|week|minute).", "How many {X} can {N} {do} in {n} (days|hours|weeks|minutes)?", "n*a", "{X}"),
-    S("rate-time", "{N} {did} {a} {X} in {n} (days|hours|weeks|minutes).", "How many {X} did {N} {do} (each|every|a|per) (day|hour|week|minute)? / (If {N} {did} the same number each (day|hour), how|How) many was that (per|each) (day|hour)?", "a/n", "{X} each", "a=n*q", weight=1.5),
-    S("rate-time2", "{N} (has to|must|wants to) {do} {a} {X}. / {N} can {do} {n} ({X} |)(each|every|a|per) (day|hour|week|minute).", "How (many (days|hours|weeks|minutes)|long) (will it take|does {N} need|will {N} need)?", "a/n", "time", "a=n*q", weight=1.5),
+    S("rate-total", "{N} {did} {a} {X} (each|every|a|per) (day|hour|week|month|minute) for {n} (day|hour|week|month|minute)s.", "How many {X} did {N} {do}( in all| altogether| in total|)?", "n*a", "{X}", weight=1.5),
+    S("rate-total2", "{N} can {do} {a} {X} (each|every|a|per|in one|in an) (day|hour|week|minute).", "How many {X} can {N} {do} in {n} (day|hour|week|minute)s?", "n*a", "{X}"),
+    S("rate-time", "{N} {did} {a} {X} in {n} (day|hour|week|minute)s.", "How many {X} did {N} {do} (each|every|a|per) (day|hour|week|minute)? / (If {N} {did} the same number each (day|hour|week|minute), how|How) many was that (per|each) (day|hour|week|minute)?", "a/n", "{X} each", "a=n*q", weight=1.5),
+    S("rate-time2", "{N} (has to|must|wants to) {do} {a} {X}. / {N} can {do} {n} ({X} |)(each|every|a|per) (day|hour|week|minute).", "How (many (day|hour|week|minute)s|long) (will it take|does {N} need|will {N} need)?", "a/n", "time", "a=n*q", weight=1.5),
     S("book-days", "(A|The) book has {a} pages. / {N} reads {n} pages (a|each|every|per) day.", "How many days (will it take|does {N} need) (to (read|finish) the book|)?", "a/n", "days", "a=n*q"),
     S("book-chapters2", "{N} read a book of {a} pages. / (The|It was divided into) {n} chapters( have the same number of pages|).", "How many pages are in (each|one) chapter?", "a/n", "pages in each chapter", "a=n*q"),
     S("speed", "(A|The) (car|train|bus|boat|truck) (goes|travels|drives|moves) {a} (miles|kilometers) (an|per|each|every) hour.", "How far (does|will) it (go|travel) in {n} hours? / How many (miles|kilometers) does it go in {n} hours?", "n*a", "distance"),
     S("speed2", "{N} (drove|rode|traveled) {a} (miles|kilometers) in {n} hours.", "How (fast|many (miles|kilometers) an hour) did {N} (go|drive|travel)? / What was the speed?", "a/n", "speed", "a=n*q"),
-    S("earn", "{N} (earns|gets|is paid|makes) {$a} (an hour|per hour|a day|for each {X1}|each week|every week).", "How much (does|will) {N} (earn|get|make) (in {n} (hours|days|weeks)|for {n}( {X}|))?", "n*a", "dollars"),
+    S("earn", "{N} (earns|gets|is paid|makes) {$a} (per|every|each) (hour|day|week).", "How much (does|will) {N} (earn|get|make) in {n} (hour|day|week)s?", "n*a", "dollars", weight=0.6),
+    S("earn-each", "{N} (earns|gets|is paid|makes) {$a} for each {X1}.", "How much (does|will) {N} (earn|get|make) for {n}( {X}|)?", "n*a", "dollars", weight=0.4),
     S("weeks", "{N} {did} {a} {X} (every day|each day|a day) for {n} weeks.", "How many {X} did {N} {do}( in all|)?", "7*n; r*a", "{X}", "n<7;a<12"),
     S("area", "(A|The) (garden|room|field|rug|wall|yard) is {a} (feet|meters|yards) long and {n} (feet|meters|yards) wide.", "What is (its|the) area( of the (garden|room|field|rug|wall)|)?", "n*a", "area"),
     S("perimeter", "(A|The) (garden|room|field|rug|yard) is {a} (feet|meters|yards) long and {b} (feet|meters|yards) wide.", "What is (its|the) perimeter? / How long is the (fence|border|edge) around it?", "a+b; 2*r", "perimeter", "a<100;b<100"),
@@ -227,7 +233,7 @@ OTHER = [
     S("year", "{N} was born in the year {y}.", "How old was {N} in {z}?", "z-y", "years", "y=pick(1950,1960,1971,1984,1992,1999);z=y+q;q>0"),
     S("average", "{N} {did} {a} {X} on {D} and {b}( {X}|) on {E}.", "What is the average( number of {X} per day|)? / How many {X} did {N} {do} per day on average?", "a+b; r/2", "average", "b=2*q-a;b>0"),
     S("floors", "(A|The) (building|tower|hotel) has {n} floors. / There are {a} (rooms|windows|apartments|doors) on (each|every) floor.", "How many (rooms|windows|apartments|doors) (are there|does it have)( in all|)?", "n*a", "in all"),
-    S("recipe", "{N} needs {a} (cups|spoons|bags|eggs) (of {U} |)for one (cake|pie|batch|pot). ", "How (many|much) (does {N} need|is needed) for {n} (cakes|pies|batches|pots)?", "n*a", "needed"),
+    S("recipe", "{N} needs {a} (cups|spoons|bags) of {U} for one (cake|pie|loaf of bread|pot).", "How many (cups|spoons|bags) (does {N} need|are needed) for {n} of them?", "n*a", "needed"),
     S("recipe-more", "(The|A) recipe (calls for|needs|asks for) {a} cups of {U} and {b} cups of {V}. / {N} (already put in|has already added) {c} cups of {U}.", "How many more cups of {U} does {N} need( to add|)?", "a-c", "more cups of {U}", "a>c", weight=1.5),
     S("recipe-diff", "(The|A) recipe (calls for|needs|asks for) {a} cups of {U} and {b} cups of {V}.", "How many more cups of {U} than (cups of |){V} (does {N} need|are needed)?", "a-b", "more cups of {U}", "a>b"),
     S("liquid", "(A|The) (tank|barrel|jug|bottle|bucket) (held|had) {a} (liters|gallons|cups) of {U}. / {b} (liters|gallons|cups) (leaked|were poured) out.", "How (much {U}|many (liters|gallons|cups)) (is|are) left?", "a-b", "left", "a>b"),

@@ -16,7 +16,7 @@ from promptfix.mini.corpus.stories_3 import STORIES_3
 from promptfix.mini.corpus.told import told
 
 STORIES: tuple[Schema, ...] = (*STORIES_1, *STORIES_2, *STORIES_3, *told())
-STORY_SHARE = 0.75
+STORY_SHARE = 0.82
 """Share of the problems that are told by a concrete story and not by an abstract schema."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 
-from promptfix.mini.corpus import words
+from promptfix.mini.corpus import pointed, words
 from promptfix.mini.corpus.draws import draw, work
 from promptfix.mini.corpus.scene import Scene, scene
 from promptfix.mini.corpus.schemas import DISTRACTORS, FILLERS, Schema
@@ -22,6 +22,12 @@ _CHOICE = re.compile(r"\(([^()]*)\)")
 _WEIGHTS = tuple(accumulate(s.weight for s in TRAINING))
 SWAPPED = 0.4
 """How often a story is told of other things than its own."""
+POINTED = 0.8
+"""How often a story of amounts with decimals is told with them, and not with whole numbers."""
+POINTED_ANYWAY = 0.35
+"""How often any other story that adds and takes away amounts is."""
+_ODD = (" 's ", "\u2019s ", " \u2019s ")
+"""How typesetting may leave a genitive."""
 _LEADS = ("if", "then", "now", "after", "when", "later")
 """Words at the head of a sentence before which no "if" can stand."""
 
@@ -71,7 +77,7 @@ def problem(rng: Random, schema: Schema | None = None, distract: float = 0.35) -
     named = _named(schema, about)
     unasked = tuple(q for q in named if not any(re.search(rf"\b{q[0]}\b", s) for s in steps))
     if any("{e}" in sentence or "{$e}" in sentence for sentence in extra):
-        unasked += ((about.numbers["e"], "this"),)
+        unasked += ((int(about.numbers["e"]), "this"),)
     return Problem(text, question, steps, phrase, str(result), schema.name, named, unasked)
 
 
@@ -87,7 +93,13 @@ def _any_scene(rng: Random) -> tuple[Schema, Scene]:
 
 def _scene_of(schema: Schema, rng: Random) -> tuple[Schema, Scene]:
     about = scene(rng)
-    about.numbers |= draw(schema, rng, _unit(schema, about))
+    cents = schema.point if rng.random() < POINTED else ""
+    numbers = draw(schema, rng, _unit(schema, about), cents)
+    about.numbers |= numbers
+    if cents:
+        about.numbers |= pointed.in_hundredths(numbers, cents)
+    elif not schema.point and rng.random() < POINTED_ANYWAY:
+        about.numbers |= pointed.with_fractions(schema, numbers, rng)
     return schema, about
 
 
@@ -110,7 +122,7 @@ def _unit(schema: Schema, about: Scene) -> int:
     """What the unit word is worth that the schema's facts use."""
     if "tunits" in " ".join(schema.facts):
         return next(worth for _, units, worth in words.UNITS if units == about.words["tunits"])
-    return about.numbers["u"]
+    return int(about.numbers["u"])
 
 
 def _sentences(schema: Schema, rng: Random, distract: float) -> tuple[list[str], list[str]]:
@@ -183,14 +195,17 @@ def _named(schema: Schema, about: Scene) -> tuple[tuple[int, str], ...]:
     """Each number with the thing that directly follows it in the schema's facts."""
     counted = r"\{([abcd])\} (?:more |fewer |less )?\{([XYZ])\}"
     pairs = dict(re.findall(counted, " ".join(schema.facts)))
-    return tuple((about.numbers[letter], about.words[thing]) for letter, thing in pairs.items())
+    counts = ((about.numbers[letter], about.words[thing]) for letter, thing in pairs.items())
+    return tuple((count, thing) for count, thing in counts if isinstance(count, int))
 
 
 def _untidy(text: str, rng: Random) -> str:
-    """What people do to a text: lower case, no final mark, a lost comma; mostly nothing."""
+    """What people do to a text: lower case, no final mark, odd spaces, a lost comma."""
     roll = rng.random()
     if roll < 0.03:
         return text.lower()
     if roll < 0.05:
         return text.rstrip("?.")
-    return text.replace(", ", " ", 1) if roll < 0.07 else text
+    if roll < 0.09:
+        return text.replace("'s ", rng.choice(_ODD)).replace("$", "$ ")
+    return text.replace(", ", " ", 1) if roll < 0.11 else text

@@ -24,6 +24,12 @@ _KEPT = frozenset(
     """.split()
 )
 """Units, what else only makes sense as itself, and a verb that looks like deer."""
+_HYPERNYMS = re.compile(
+    r"\b(?:animals|pets|birds|fish|insects|fruits?|vegetables|flowers|plants|trees|toys|coins|drinks"
+    r"|desserts|sweets|treats|snacks|vehicles|instruments|tools|utensils|clothes|cutlery|furniture"
+    r"|shapes|items|dishes|legs|wheels|wings|strings|baked goods)\b"
+)
+"""Words for several kinds of things at once: a lantern and a lemon are no animals."""
 EACH = 0.75
 """How often a noun that could be replaced is."""
 
@@ -49,6 +55,8 @@ def counted(schema: Schema) -> tuple[str, ...]:
 def swapped(schema: Schema, rng: Random) -> Schema:
     """Tell `schema` of other things; one that counts no things in its own words stays as it is."""
     told = " ".join((*schema.facts, *schema.asks))
+    if _HYPERNYMS.search(" ".join((*schema.asks, schema.phrase))):
+        return schema
     names: dict[str, str] = {}
     for several in counted(schema):
         other = rng.choice(words.THINGS if rng.random() < 0.7 else words.rare_nouns())

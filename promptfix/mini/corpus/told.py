@@ -24,4 +24,5 @@ def _rows() -> Iterator[Schema]:
         for line in file.read_text("utf-8").splitlines():
             row = json.loads(line)
             facts, asks, steps = (tuple(row[key]) for key in ("facts", "asks", "steps"))
-            yield Schema(row["name"], facts, asks, steps, row["phrase"], row.get("draw", ""))
+            draw, point = row.get("draw", ""), row.get("point", "")
+            yield Schema(row["name"], facts, asks, steps, row["phrase"], draw, point=point)

@@ -13,12 +13,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import combinations, permutations
 from pathlib import Path
 from random import Random
 
 from promptfix.mini.corpus import words
-from promptfix.mini.corpus.draws import LARGEST
+from promptfix.mini.corpus.draws import LARGEST, Number, worked_out
 from promptfix.mini.corpus.formulas import parse
 
 MOST_SUMS = 4
@@ -28,10 +29,13 @@ _ASKED = re.compile(
     rf"[Hh]ow (?:many|much) (?!(?:{_AUXILIARY})\b)(.{{2,40}}?) "
     rf"(?:{_AUXILIARY}|in|on|at|for|to|per)\b"
 )
-_SUM = re.compile(r"(\d+(?:[-+*/]\d+){1,2})=(\d+)")
-_NUMBER = re.compile(r"\d+")
-_ODD_NUMBER = re.compile(r"\d[\d,]*[.,/:]\d|\d(?:st|nd|rd|th)\b|\d *%|\b(?:19|20)\d\d\b")
-"""Fractions, decimals, times, years: where they stand, numbers stay as they are."""
+_NUMERAL = r"(?:\d+(?:\.\d+)?|\.\d+)"
+_SUM = re.compile(rf"({_NUMERAL}(?:[-+*/]{_NUMERAL}){{1,2}})=({_NUMERAL})")
+_NUMBER = re.compile(_NUMERAL)
+_ODD_NUMBER = re.compile(r"\d[\d,]*[,/:]\d|\d(?:st|nd|rd|th)\b|\d *%|\b(?:19|20)\d\d\b")
+"""Fractions, times, years: where they stand, numbers stay as they are."""
+_PLACES = 2
+"""Decimals of a result."""
 _WORDLIKE = frozenset(
     "Mark Will Rose Hope Joy April June May Summer Grace Faith Dean Ray Bill Bob Rob Don Art "
     "Violet Iris Pearl Opal Jade Penny Daisy Holly Ivy Ruby Hazel Lily Robin Jack Nick".split()
@@ -51,7 +55,8 @@ class Worked:
         """The answer in mini's form."""
         results = [_value(one) for one in self.sums]
         shown = (re.sub(r"([-+*/])", r" \1 ", one) for one in self.sums)
-        lines = [f"{one} = {result}" for one, result in zip(shown, results, strict=True)]
+        pairs = zip(shown, results, strict=True)
+        lines = [line for one, result in pairs for line in worked_out(one, result or 0)]
         phrase = asked_phrase(self.question)
         lead = f"{phrase}: " if phrase else ""
         return lead + "\n".join(lines) + f"\nAnswer: {results[-1]}"
@@ -87,45 +92,53 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
 
 
 def _marked(question: str, solution: str, answer: str) -> Worked | None:
-    """A problem whose solution marks its sums; None unless they are few and of whole numbers."""
+    """A problem whose solution marks its sums; None unless they are few and come out."""
     marks = re.findall(r"<<([^>]*)>>", solution)
     sums = [_SUM.fullmatch(mark) for mark in marks]
-    told = [found[1] for found in sums if found and str(_value(found[1])) == found[2]]
+    told = [found[1] for found in sums if found and _value(found[1]) == Decimal(found[2])]
     if not 1 <= len(marks) <= MOST_SUMS or len(told) != len(marks):
         return None
-    return Worked(question, tuple(told)) if str(_value(told[-1])) == answer else None
+    told = [re.sub(r"(?<!\d)\.", "0.", one) for one in told]
+    return Worked(question, tuple(told)) if _is(told[-1], answer) else None
+
+
+def _is(one: str, answer: str) -> bool:
+    """Whether a sum comes to `answer`."""
+    return bool(_NUMBER.fullmatch(answer)) and _value(one) == Decimal(answer)
 
 
 def _solved(question: str, answer: str) -> Worked | None:
     """A problem that one sum over two of its numbers, or adding up all, answers; none other."""
     numbers = _NUMBER.findall(question)
-    if _ODD_NUMBER.search(question) or not answer.isdigit() or not 2 <= len(numbers) <= 5:
+    if _ODD_NUMBER.search(question) or not 2 <= len(numbers) <= 5:
         return None
     tried = {f"{a}{sign}{b}" for a, b in permutations(numbers, 2) for sign in "-/"}
     tried |= {f"{a}{sign}{b}" for a, b in combinations(numbers, 2) for sign in "+*"}
-    right = sorted(one for one in tried if str(_value(one)) == answer)
+    right = sorted(one for one in tried if _is(one, answer))
     if len(right) == 1:
         return Worked(question, (right[0],))
     added = _added(numbers)
-    return Worked(question, added) if not right and str(_value(added[-1])) == answer else None
+    return Worked(question, added) if not right and _is(added[-1], answer) else None
 
 
 def _added(numbers: Sequence[str]) -> tuple[str, ...]:
     """The sums that add up numbers, one after the other."""
-    sums, total = list[str](), int(numbers[0])
+    sums, total = list[str](), Decimal(numbers[0])
     for number in numbers[1:]:
         sums.append(f"{total}+{number}")
-        total += int(number)
+        total += Decimal(number)
     return tuple(sums)
 
 
-def _value(one: str) -> int | None:
-    """What a sum comes to, as a whole number from 0 on; None if it does not."""
+def _value(one: str) -> Number | None:
+    """What a sum comes to, from 0 on and with `_PLACES` decimals at most; None if it does not."""
     try:
-        exact = parse(one)({}, Random(0))
-    except ZeroDivisionError:
+        exact = Decimal(str(parse(one)({}, Random(0))))
+    except (ArithmeticError, TypeError):  # a share of two whole numbers is no decimal
         return None
-    return int(exact) if exact == int(exact) and exact >= 0 else None
+    if exact < 0 or exact != round(exact, _PLACES):
+        return None
+    return int(exact) if exact == int(exact) else Decimal(f"{exact.normalize():f}")
 
 
 def _renamed(question: str, rng: Random) -> str:
@@ -144,7 +157,7 @@ def _renumbered(question: str, sums: tuple[str, ...], rng: Random) -> tuple[str,
     given = Counter(_NUMBER.findall(question))
     results = [str(_value(one)) for one in sums]
     unclear = set(given) & set(results[:-1])
-    if _ODD_NUMBER.search(question) or unclear:
+    if _ODD_NUMBER.search(question) or unclear or any("." in number for number in given):
         return question, sums
     for _ in range(_TRIES):
         fresh = {old: _near(old, rng) for old in given}
@@ -175,7 +188,7 @@ def _told_again(
     for one, result in zip(sums, results, strict=True):
         again = _with(known, one)
         value = _value(again)
-        if value is None or not 0 < value < LARGEST:
+        if not isinstance(value, int) or not 0 < value < LARGEST:
             return None
         known[result] = str(value)
         told.append(again)
