@@ -288,7 +288,7 @@ def test_held_out_words_can_be_noted(kind: str):
     count = 20 * len(heldout_words.KINDS)
     rows = [r for r in heldout_words.word_problems(count, 1) if r["kind"] == kind]
     assert len(rows) == 20
-    assert all(row["answer"].isdigit() for row in rows)
+    assert all(re.fullmatch(r"\d+(\.\d+)?", row["answer"]) for row in rows)
     parts = re.compile(r"\d+ (?:\w+ )?(?:of \w+ )?(?:legs|arms|wheels|strings|sides|players)")
     needed = [r["question"] for r in rows if r["needed"] and not parts.search(r["question"])]
     assert len(needed) > 8
