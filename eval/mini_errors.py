@@ -12,6 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from promptfix.tasks import Item, correct, load
 SETS = ("svamp-train", "mawps-train")
 MAX_TOKENS = 64
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_SUM = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)")
+_SUM = re.compile(r"([\d.]*\d) ([-+*/]) ([\d.]*\d) = ([\d.]*\d)")
 
 
 class Sum(NamedTuple):
@@ -38,28 +39,45 @@ class Sum(NamedTuple):
 
 def kind(prompt: str, equation: str, said: str) -> str:
     """What is wrong with a wrong answer; `equation` is the item's own, in digits and signs."""
-    sums = [Sum(*found) for found in _SUM.findall(said)]
+    sums = joined([Sum(*found) for found in _SUM.findall(said)])
     signs = re.findall(r"[-+*/]", equation)
-    if _foreign(sums, set(_NUMBER.findall(prompt))):
+    if _foreign(sums, set(map(float, _NUMBER.findall(prompt)))):
         return "a number that is not in the prompt"
     if len(sums) != len(signs):
         return "too many sums" if len(sums) > len(signs) else "too few sums"
     return _inside(sums, signs, equation) if sums else "no sum"
 
 
-def _foreign(sums: Sequence[Sum], known: set[str]) -> bool:
+def joined(sums: Sequence[Sum]) -> list[Sum]:
+    """A product that was worked out digit by digit as one sum: 43 * 20, 43 * 3 and their total."""
+    made: list[Sum] = []
+    for one in sums:
+        parts: list[Sum] = []
+        while made and made[-1].sign == "*" and made[-1].left == (parts or made[-1:])[0].left:
+            parts.insert(0, made.pop())
+        total = sum(Decimal(part.result) for part in parts)
+        if one.sign == "+" and len(parts) > 1 and total == Decimal(one.result):
+            count = sum(Decimal(part.right) for part in parts)
+            made.append(Sum(parts[0].left, "*", str(count), one.result))
+        else:
+            made += [*parts, one]
+    return made
+
+
+def _foreign(sums: Sequence[Sum], known: set[float]) -> bool:
     """Whether a sum takes a number that neither the prompt nor an earlier sum has."""
     for one in sums:
-        if not {one.left, one.right} <= known:
+        if not {float(one.left), float(one.right)} <= known:
             return True
-        known = {*known, one.result}
+        known = {*known, float(one.result)}
     return False
 
 
 def _inside(sums: Sequence[Sum], signs: Sequence[str], equation: str) -> str:
     """What is wrong with as many sums as there should be."""
     results = {one.result for one in sums[:-1]}
-    used = Counter(n for one in sums for n in (one.left, one.right) if n not in results)
+    taken = (n for one in sums for n in (one.left, one.right) if n not in results)
+    used = Counter(f"{float(n):g}" for n in taken)
     numbers = used == Counter(f"{float(n):g}" for n in _NUMBER.findall(equation))
     operation = Counter(one.sign for one in sums) == Counter(signs)
     if numbers and operation:
