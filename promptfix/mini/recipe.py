@@ -36,10 +36,10 @@ class Preset:
 FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=69, kept=6624, half=True))
 """The recipe on two CPU cores."""
 GPU = Preset(
-    replace(FULL.model, tokens=229_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.6),
+    replace(FULL.model, tokens=226_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.6),
     replace(FULL.sae, samples=8_000_000, batch=4096, buffer=131_072),
 )
-"""The same model and corpus on a GPU: more tokens. What the shipped weights are made with."""
+"""The same model and corpus on a GPU: more tokens. What the shipped weights were made with."""
 MINI_2 = Preset(
     Recipe(
         architecture="gpt2",
