@@ -25,16 +25,13 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "Rosa had 40 cards and gave an eighth of them to Sam. How many cards did Sam get?",
-    "In a box there are 48 nails. A twelfth of the nails are bent. How many nails are bent?",
+    "There are 7 spiders in the shed. How many legs do they have in all?",
+    "A recipe needs a tenth of 60 cherries. How many cherries is that?",
     "A school orders 3 gross of pencils. How many pencils is that?",
     "There are 3 quintets of dancers. How many dancers are there?",
-    "The printer used 130 sheets from a ream of paper. How many sheets are left of the ream?",
+    "How many strings do 6 violins have?",
     "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
-    (
-        "Mia has 7 red pens and 12 blue pens. She buys 5 more red pens and 3 rulers. "
-        "How many red pens does she have now?"
-    ),
+    "How many days are there in 3 fortnights?",
     "A baker made 34 rolls. He sold 9. How many rolls are left?",
 )
 """What `demo` asks."""
