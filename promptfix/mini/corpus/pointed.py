@@ -32,11 +32,8 @@ def with_fractions(schema: Schema, numbers: Mapping[str, int], rng: Random) -> d
     told = " ".join((*schema.facts, *schema.asks))
     letters = {price or measure for price, measure in _AMOUNT.findall(told)}
     steps = " ".join(schema.steps)
-    if (
-        not letters
-        or re.search(r"[^a-erp+\- ]", steps)
-        or set(re.findall("[a-e]", steps)) - letters
-    ):
+    taken = set(re.findall("[a-e]", steps))
+    if not letters or taken - letters or re.search(r"[^a-erp+\- ]", steps):
         return {}
     usual = 2 if "{$" in told else 1
     amounts: dict[str, Number] = {}
