@@ -73,12 +73,9 @@ def _settled(exact: float | Decimal, taken: Sequence[object]) -> Number:
     pointed = [term for term in taken if isinstance(term, Decimal)]
     if "/" in taken and len(pointed) > 1:
         pointed = []
-    if exact < 0 or not pointed:
-        if exact != int(exact) or exact < 0:
-            raise ValueError(f"{taken} comes to {exact}")
-        return int(exact)
-    result = Decimal(exact).quantize(min(pointed, key=lambda term: int(term.as_tuple().exponent)))
-    if result != exact:
+    most = min(pointed, key=lambda term: int(term.as_tuple().exponent), default=None)
+    result = int(exact) if most is None else Decimal(exact).quantize(most)
+    if exact < 0 or result != exact:
         raise ValueError(f"{taken} comes to {exact}")
     return result
 

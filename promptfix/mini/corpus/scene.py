@@ -36,7 +36,7 @@ class Scene:
     spell: float
     """How likely a small number is to be written in words."""
     pronouns: float
-    """How likely somebody who was named last is to be called he or she."""
+    """How likely the only one of a gender who was named is to be called he or she."""
     mentioned: list[str] = field(default_factory=list)
 
     def render(self, template: str) -> str:
