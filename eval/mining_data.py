@@ -2,8 +2,8 @@
 
 Maths: SVAMP's training folds, MAWPS train and valid, each problem also with other numbers
 (variants.py), the half of GSM8K train that mini never saw (few steps), held-out stories, unit
-words and other words for numbers of the generator. Metaphor: VUA-20 train and moh-rest as they
-are, without any lemma of MOH-X. Test sets are not touched.
+words, other words for numbers and problems of one step of the generator. Metaphor: VUA-20 train
+and moh-rest as they are, without any lemma of MOH-X. Test sets are not touched.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from eval.variants import variants
 from promptfix.formats import Sense
 from promptfix.mini.corpus.worked import for_training
 from promptfix.mini.heldout import stories, unit_words
-from promptfix.mini.heldout_words import word_problems
+from promptfix.mini.heldout_words import operation_problems, word_problems
 from promptfix.slots.lemmas import base
 
 LONGEST = 30
@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--unit-words", type=int, default=600, help="problems in unit words")
     parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
     parser.add_argument("--words", type=int, default=5600, help="problems in words for numbers")
+    parser.add_argument("--operations", type=int, default=1200, help="problems of one step")
     parser.add_argument("--vua", type=int, default=6000)
     options = parser.parse_args()
     data = data_folder()
@@ -88,6 +89,7 @@ def main() -> None:
         "stories": generated(stories(options.generated, 1)),
         "unit-words": generated(unit_words(options.unit_words, 1)),
         "number-words": generated(word_problems(options.words, 1)),
+        "operations": generated(operation_problems(options.operations, 1)),
         "vua20-mining": vua,
         "moh-rest": rest,
     }

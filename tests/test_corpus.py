@@ -300,6 +300,18 @@ def test_held_out_words_can_be_noted(kind: str):
     assert sum(noted) >= len(needed) * (0.3 if kind == "difference-asked" else 1)
 
 
+def test_problems_of_one_step_are_told_in_many_ways_and_the_parser_is_right_where_it_speaks():
+    """Shares, equal groups and wholes, by stories that were written without the parser."""
+    fill = FILLERS["operation"].fill
+    rows = list(heldout_words.operation_problems(600, 3))
+    wanted = {"shares": "quotient", "products": "product", "wholes": "difference"}
+    assert len({row["group"] for row in rows}) > 150
+    found = [(fill(row["question"], None, Tables()), row["group"].split()[0]) for row in rows]
+    spoken = [(made["operation"], wanted[name]) for made, name in found if made]
+    assert len(spoken) > 100
+    assert all(said == meant for said, meant in spoken)
+
+
 def test_parts_are_spoken_of_where_they_play_no_part_too():
     """Some of these problems come to the sum or the difference of two numbers that they hold."""
     rows = [r for r in heldout_words.word_problems(700, 1) if r["kind"] == "unstated-number"]

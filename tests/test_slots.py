@@ -712,3 +712,52 @@ def test_a_text_with_many_numbers_is_no_word_problem() -> None:
     for filler in ("asked", "difference"):
         assert FILLERS[filler].fill(problem, None, TABLES) is not None
         assert FILLERS[filler].fill(f"{table}. {problem}", None, TABLES) is None
+
+
+OPERATIONS = [
+    ("quotient", "Each jar holds 9 buttons. Ann has 54 buttons. How many jars does she need?"),
+    ("quotient", "A hall has 96 seats in 8 rows. How many seats are in each row?"),
+    ("quotient", "Pens come in packs of 4. Tom wants 36 pens. How many packs does he buy?"),
+    ("quotient", "A ticket costs 7 dollars. The show took in 84 dollars. How many tickets sold?"),
+    ("quotient", "Bo rode 60 miles in 5 hours. How fast did Bo ride?"),
+    ("quotient", "If Bo rode 60 miles at 12 miles per hour, how long did Bo ride?"),
+    (
+        "quotient",
+        "She read 5 pages every day. The book has 50 pages, she has 9 hats. How many days is it?",
+    ),
+    ("product", "Each child gets 3 sweets. There are 12 children. How many sweets is that?"),
+    ("product", "Bo rode for 5 hours at 12 miles per hour. How far did Bo ride?"),
+    (
+        "difference",
+        "Some birds sat there. 7 more came. Now there are 31 altogether. How many before?",
+    ),
+    ("difference", "30 pupils came, 12 of them girls. How many boys came?"),
+    ("difference", "Vera is 14 years older than Ines. Vera is 43. How old is Ines?"),
+    ("sum", "Ole has 12 fewer shells than Liv. Ole has 30 shells. How many shells has Liv?"),
+    ("sum", "There are 40 more girls than boys. There are 200 boys. How many girls are there?"),
+]
+UNTOLD_OPERATIONS = [
+    "Tom has 5 bags with 20 marbles in each. How many bags does Tom have?",
+    "A ticket costs 7 dollars. Tom is 14 years old. How many tickets does he buy?",
+    "Ann has 5 more apples than Bob. Bob has 12 pears. How many apples does Ann have?",
+    "There are 24 seats in each row. 8 seats are broken. How many rows are there?",
+    "30 pupils came, 12 of them girls. How many of them were girls?",
+    "Tom has some red and 5 blue pens, 12 pens in all. How many blue pens has Tom?",
+    "Ann's robot is 7 seconds faster than Bo's. Bo's took 15 seconds. How many did Ann's take?",
+    "Vera is 14 years older than Ines. Vera is 43. How old are they together?",
+    "Each pack has 6 pens. Tom has 12 pens and gives 6 away. How many packs is that?",
+    "Each jar holds 9 buttons. Ann has 50 buttons. How many jars does she fill?",
+    "She ate 3 figs and 4 plums. How many more plums did she eat?",
+]
+
+
+@pytest.mark.parametrize(("name", "text"), OPERATIONS)
+def test_two_numbers_are_joined_as_the_question_asks(name: str, text: str) -> None:
+    """Shares, equal groups, ways, the other part of a whole, the other side of a comparison."""
+    assert FILLERS["operation"].fill(text, None, TABLES) == {"operation": name}
+
+
+@pytest.mark.parametrize("text", UNTOLD_OPERATIONS)
+def test_no_operation_is_named_where_the_words_leave_it_open(text: str) -> None:
+    """A number that is only looked up, one of other things, or a third step."""
+    assert FILLERS["operation"].fill(text, None, TABLES) is None

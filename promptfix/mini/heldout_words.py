@@ -78,6 +78,20 @@ def word_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
         yield {"id": f"word-{seed}-{n}", **KINDS[kind](rng), "kind": kind}
 
 
+def operation_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Problems of one step whose operation has to be understood, not said in so many words.
+
+    Shares and equal groups, and wholes of which one part is told. Rows as of `word_problems`.
+    """
+    rng = Random(seed)
+    for n in range(count):
+        story = rng.choice([w for name in ("shares", "products", "wholes") for w in wordings(name)])
+        b = rng.randint(2, 12)
+        k = b * rng.randint(2, 24)
+        row = _compared(rng, story, k=k, b=b, c=rng.randint(2, 40))
+        yield {"id": f"operation-{seed}-{n}", **row, "kind": "wrong-operation"}
+
+
 def _row(question: str, story: Wording, word: str, **numbers: int) -> dict[str, Any]:
     """`word` is the letter of the formula that stands for it."""
     row = {"question": question, "answer": story.answer(**numbers), "group": story.group}

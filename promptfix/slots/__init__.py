@@ -13,6 +13,7 @@ from promptfix.records import Span
 from promptfix.slots import (
     changes,
     numerals,
+    operations,
     questions,
     relations,
     senses,
@@ -72,6 +73,7 @@ FILLERS: Mapping[str, Filler] = {
     "change": _weighed(changes.change, "verb number effect"),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _weighed(relations.each, "groups group size item"),
+    "operation": _weighed(operations.operation, "operation"),
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "word company"),

@@ -1,11 +1,21 @@
 """How two numbers of a problem hang together: comparisons and equal groups."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import singular
-from promptfix.slots.words import AUXILIARY, VALUES, Quantity, pieces, quantities, sentence_at
+from promptfix.slots.words import (
+    AUXILIARY,
+    VALUES,
+    Quantity,
+    noun_key,
+    pieces,
+    quantities,
+    sentence_at,
+)
 
 _OPPOSITE = {
     "more": "fewer",
@@ -30,6 +40,8 @@ _OPPOSITE = {
     "deeper": "shallower",
     "wider": "narrower",
 }
+_FAST = {"faster", "slower"}
+"""Said of speeds and of times: which number is larger, nobody knows."""
 _SMALL = {"fewer", "less", "younger", "shorter", "lighter", "lower", "slower", "smaller"}
 _SPELLED = "|".join(word for word in VALUES if word not in {"zero", "one"})
 _FROM = r"(?i)(?:^|(?<=[.,;?!]))"
@@ -56,6 +68,9 @@ _MISCUT = re.compile(r"(?i)\d|\b(?:amount|number|twice|times|thrice)\b")
 _BREAK = re.compile(r"(?i)\s+(?:and|but|who|that|which|when|while|if|so|because|in|on|at)\s+.*")
 
 
+_DULL = frozenset("the a an his her their its my our of there".split())
+
+
 def comparison(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """A comparison said the other way round: `restated`, and who has the `larger` number."""
     del span, tables
@@ -66,6 +81,56 @@ def comparison(text: str, span: Span | None, tables: Tables) -> dict[str, str] |
         if made := _multiple(found):
             return made
     return None
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A comparison of two sides by a number, and where it stands."""
+
+    first: str
+    second: str
+    thing: str
+    """What is counted on both sides; may be empty."""
+    first_is_larger: bool
+    start: int
+    end: int
+
+    def named(self, text: str) -> bool | None:
+        """Whether a text speaks of the first side (True) or of the second (False).
+
+        None if of both, of neither, or if the sides cannot be told apart.
+        """
+        words = _told(text)
+        one, other = _told(self.first), _told(self.second)
+        mine, theirs = bool((one - other) & words), bool((other - one) & words)
+        return None if mine == theirs else mine
+
+    def counts(self, head: str) -> bool:
+        """Whether a number of things of that name (singular) may be one of the sides'."""
+        named = noun_key(self.thing)[-1:], noun_key(self.first)[-1:], noun_key(self.second)[-1:]
+        return not self.thing or (head,) in named
+
+
+def sides(text: str) -> Iterator[Sides]:
+    """The comparisons of a text, each by its subject and again by the things it counts.
+
+    "Ann has 5 more red beads than Tom" has Ann and Tom; "Ann has 5 more red beads than blue beads"
+    the beads.
+    """
+    for found in _THAN.finditer(text):
+        if found["way"].lower() in _FAST:
+            continue
+        larger, second = found["way"].lower() not in _SMALL, _side(found["other"])
+        for first in (_subject(found["head"])[1], found["noun"].strip()):
+            if first and second:
+                thing = f"{found['unit']} {found['noun']}".strip()
+                yield Sides(first, second, thing, larger, found.start(), found.end())
+
+
+def _told(text: str) -> set[str]:
+    """A text's words but the dull ones, in lower case and without a genitive's ending."""
+    words = {piece.low.removesuffix("'s") for piece in pieces(text) if piece.kind == "word"}
+    return words - _DULL
 
 
 def each(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
