@@ -98,10 +98,12 @@ def run(
                 for hook, tap in reversed(list(taps.items()))
             }
             network.model(input_ids=ids, use_cache=False)
-        return [
-            {hook: heard[hook][0][row, documents[index].looked_at].float().clone() for hook in taps}
-            for row, index in enumerate(some)
-        ]
+        looked_at = [documents[index].looked_at for index in some]
+        counts = [len(at) for at in looked_at]
+        row = torch.arange(len(some)).repeat_interleave(torch.tensor(counts)).tolist()
+        column = [position for at in looked_at for position in at]
+        found = {hook: heard[hook][0][row, column].float().split(counts) for hook in taps}
+        return [{hook: found[hook][n] for hook in taps} for n in range(len(some))]
 
     lengths = [len(document.ids) for document in documents]
     return [found for _, found in in_batches(lengths, _TOGETHER, together)]
