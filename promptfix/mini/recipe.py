@@ -33,7 +33,7 @@ class Preset:
     name: str = "mini"
 
 
-FULL = Preset(Recipe(), SaePlan(layer=2, width=8192, k=69, kept=6624, half=True))
+FULL = Preset(Recipe(), SaePlan(layer=2, width=9216, k=78, kept=7808, half=True))
 """The recipe on two CPU cores."""
 GPU = Preset(
     replace(FULL.model, tokens=226_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.6),
