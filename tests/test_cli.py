@@ -1,5 +1,6 @@
 """The command line: what it prints, its exit codes, and one sentence for all that goes wrong."""
 
+import gc
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from promptfix import assembly, cli
+from promptfix.errors import LensError
 from promptfix.formats import Term
 from promptfix.pipeline import Pipeline, Policy
 from promptfix.records import Reading, Trace
@@ -105,6 +107,21 @@ def test_a_broken_microscope_is_said(
     said = capsys.readouterr().out
     assert "not looked at\n  no tensor" in said
     assert "Answer: 24" in said
+
+
+def test_garbage_is_not_looked_for_while_a_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is before and after, also where loading fails."""
+    seen: list[bool] = []
+
+    def build(settings: Settings) -> Pipeline:
+        seen.append(gc.isenabled())
+        raise LensError("no lens; bring one")
+
+    monkeypatch.setattr(assembly, "build", build)
+    assert gc.isenabled()
+    assert cli.run(["repair", GROSS]) == 2
+    assert seen == [False]
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])

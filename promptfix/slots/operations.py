@@ -196,7 +196,7 @@ def _is_all_of(asked: _Asked, told: Sequence[Told]) -> bool:
         and not groups.rate
         and size.head in heads
         and groups.head not in {"", size.head}
-        and (stem(groups.head) in size.rate or size.rate == {"each"})
+        and (stem(groups.head) in size.rate or size.rate == frozenset(("each",)))
         for size, groups in (told, told[::-1])
     )
 
