@@ -113,7 +113,7 @@ def test_garbage_is_not_looked_for_while_a_model_is_loaded(monkeypatch: pytest.M
     """And it is before and after, also where loading fails."""
     seen: list[bool] = []
 
-    def build(settings: Settings) -> Pipeline:
+    def build(_: Settings) -> Pipeline:
         seen.append(gc.isenabled())
         raise LensError("no lens; bring one")
 
