@@ -38,14 +38,10 @@ def figures(name: str) -> dict[str, Any] | None:
 
 
 def seeds(task: str) -> dict[str, float]:
-    """Seed of mining -> gain: the run itself, of seed 0, and those named `<task>-seed-<n>`."""
-    files = {"0": RESULTS / f"{task}.json"}
-    files |= {f.stem.rpartition("-")[2]: f for f in sorted(RESULTS.glob(f"{task}-seed-*.json"))}
-    return {
-        seed: json.loads(file.read_text("utf-8"))["gain"]
-        for seed, file in files.items()
-        if file.exists()
-    }
+    """Seed of mining -> gain: of the shipped detectors, and of those named `<task>-seed-<n>`."""
+    files = [RESULTS / f"{task}.json", *sorted(RESULTS.glob(f"{task}-seed-*.json"))]
+    runs = [json.loads(file.read_text("utf-8")) for file in files if file.exists()]
+    return {str(run["seed"]): run["gain"] for run in runs}
 
 
 def library_counts(library: Library) -> dict[str, Any]:
