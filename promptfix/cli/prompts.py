@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEMO = (
     "There are 7 spiders in the shed. How many legs do they have in all?",
-    "A recipe needs a tenth of 60 cherries. How many cherries is that?",
+    "A twelfth of 36 tiles are blue. How many tiles are blue?",
     "A school orders 3 gross of pencils. How many pencils is that?",
     "There are 3 quintets of dancers. How many dancers are there?",
     "How many strings do 6 violins have?",
