@@ -20,7 +20,7 @@ from promptfix.network import Network
 from promptfix.records import Answer, Prompt, Sampling
 from promptfix.tasks import Item, correct, final
 
-MAX_TOKENS = 64
+MAX_TOKENS = 96
 TEMPERATURE = 0.7
 
 

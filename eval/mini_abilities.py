@@ -37,7 +37,7 @@ SETS = {
 HAND_TYPED = "hand-typed"
 VUA_SAMPLE = 2000
 TRAINING_SAMPLE = 150_000
-MAX_TOKENS = 64
+MAX_TOKENS = 96
 
 
 def items_of(name: str, data: Path) -> list[Item]:

@@ -23,7 +23,7 @@ from promptfix.records import Prompt
 from promptfix.tasks import Item, correct, load
 
 SETS = ("svamp-train", "mawps-train")
-MAX_TOKENS = 64
+MAX_TOKENS = 96
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SUM = re.compile(r"([\d.]*\d) ([-+*/]) ([\d.]*\d) = ([\d.]*\d)")
 

@@ -205,7 +205,7 @@ class Verification(Record):
 class Sampling(Record):
     """How the model is to write its answer."""
 
-    max_tokens: int = Field(default=64, ge=1)
+    max_tokens: int = Field(default=96, ge=1)
     temperature: float = Field(default=0.0, ge=0.0)
     """0 takes the likeliest token each time."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)

@@ -41,7 +41,7 @@ def own(tmp_path_factory):
             patch.setenv(name, path)
         text = ["--text", str(folder / "texts.txt")]
         assert run(["sae", "train", *text, *SIZES, "--out", str(folder / "sae")]) == 0
-        unitwords.lay_answers(folder, max_tokens=64)
+        unitwords.lay_answers(folder, max_tokens=96)
         where = ["--out", str(folder / "found"), "--cache", str(folder / "cache")]
         assert run(["mine", "--data", str(folder / "data.jsonl"), *where]) == 0
     return folder

@@ -55,7 +55,7 @@ def ask(
     device: Device = None,
     dtype: DtypeName = None,
     as_json: AsJson = False,
-    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 64,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 96,
 ) -> None:
     """Repair a prompt and answer it, and the prompt as it came, to compare."""
     from promptfix.records import Prompt, Sampling

@@ -53,7 +53,7 @@ class AnswerCache:
 
     CHUNK = 512
 
-    def __init__(self, model: Answerer, path: Path | None, max_tokens: int = 64) -> None:
+    def __init__(self, model: Answerer, path: Path | None, max_tokens: int = 96) -> None:
         """Use a model; `path` None keeps nothing on disk."""
         self._model, self._path, self._max_tokens = model, path, max_tokens
         self._known: dict[str, str] = {}

@@ -66,7 +66,7 @@ class Job:
     annotations: Path
     cache: Path
     seed: int = 0
-    max_tokens: int = 64
+    max_tokens: int = 96
     null_runs: int = 39
     """How often the search is run again on shuffled outcomes."""
     texts: int = 2400

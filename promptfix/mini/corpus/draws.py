@@ -86,14 +86,20 @@ def worked_out(sum_: str, result: Number) -> list[str]:
     A small model multiplies by one digit at a time.
     """
     terms = sum_.split()
-    if terms[1:2] != ["*"] or len(terms) != 3 or not (terms[0] + terms[2]).isdigit():
+    if terms[1:2] != ["*"] or len(terms) != 3:
         return [f"{sum_} = {result}"]
-    most, least = sorted((int(terms[0]), int(terms[2])), reverse=True)
-    parts = [int(d) * 10**place for place, d in enumerate(reversed(str(least))) if d != "0"][::-1]
-    if least <= TABLE or most % 10 == 0 or len(parts) < 2:
+    least, most = sorted((Decimal(term) for term in terms[::2]), key=_heaviness)
+    digits = str(least)
+    parts = [int(d) * 10**place for place, d in enumerate(reversed(digits)) if d not in "0."][::-1]
+    if "." in digits or least <= TABLE or most % 10 == 0 or len(parts) < 2:
         return [f"{sum_} = {result}"]
     lines = [f"{most} * {part} = {most * part}" for part in parts]
     return [*lines, f"{' + '.join(str(most * part) for part in parts)} = {result}"]
+
+
+def _heaviness(factor: Decimal) -> tuple[bool, Decimal]:
+    """What is multiplied by the digits of the other: an amount with decimals, or the larger."""
+    return "." in str(factor), factor
 
 
 def _drawn(schema: Schema, rng: Random, pointed: str) -> dict[str, int]:
@@ -126,6 +132,8 @@ def _suits(schema: Schema, values: dict[str, int], rng: Random) -> bool:
         letter, assigned, right = clause.partition("=")
         if assigned:
             values[letter] = int(formula(right)(values, rng))
+            if values[letter] < 0:
+                return False
         elif not formula(clause)(values, rng):
             return False
     return all(values[letter] > 0 for letter in _used(schema.steps)) and _works(schema, values, rng)

@@ -185,7 +185,15 @@ def _sum(rng: Random) -> str:
 def _pointed_sum(rng: Random) -> str:
     """A sum of amounts with one or two decimals, at times of one with a whole number."""
     a, b = (_amount(rng) for _ in "ab")
-    kind = rng.choice("+++---*/")
+    kind = rng.choice("+++---*/x%:")
+    if kind == "x":
+        n = rng.randint(13, 99)
+        return "\n".join(worked_out(f"{a} * {n}", a * n))
+    if kind == "%":
+        return f"{a * 100} / 100 = {a}"
+    if kind == ":":
+        n = rng.randint(2, 60)
+        return f"{n * a} / {a} = {n}"
     if kind == "*":
         n = rng.randint(2, 12)
         return f"{n} * {a} = {n * a}" if rng.random() < 0.5 else f"{a} * {n} = {a * n}"

@@ -47,7 +47,10 @@ class Scene:
             slot = found[1]
             if slot in _PEOPLE and _GOVERNED.search(template, 0, found.start()):
                 slot += "o"
-            alone = not template[found.end() :].startswith(" ")
+            behind = template[found.end() :]
+            if behind.startswith("%") and slot in self.numbers:
+                return str(self.numbers[slot])  # never "five%"
+            alone = not behind.startswith(" ")
             return self._slot(slot, here, named=alone and slot.endswith("'s"))
 
         return _SLOT.sub(filled, template)
