@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
     parser.add_argument("--words", type=int, default=5600, help="problems in words for numbers")
     parser.add_argument("--operations", type=int, default=1200, help="problems of one step")
-    parser.add_argument("--vua", type=int, default=6000)
+    parser.add_argument("--vua", type=int, default=3000)
     options = parser.parse_args()
     data = data_folder()
     options.out.mkdir(parents=True, exist_ok=True)

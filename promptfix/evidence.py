@@ -13,14 +13,11 @@ from promptfix.measures import Falsification, Injection, Measurement, Null, Outc
 CONFIDENCE = 0.95
 HARM_BUDGET = 0.01
 """Upper bound on the share of all prompts of a task that the library may turn wrong."""
-SIGNIFICANT = 0.1
+SIGNIFICANT = 0.05
 """The p value (sign test on the calibration half) from which on a detector counts as measured.
 
-Weak on purpose: `measured` says how much harm there is at most; what a detector is worth is for
-falsification and held-out evaluation, which `trusted` asks for.
+With 0.1, rules of four to ten repairs passed, and did as much harm as good on held-out problems.
 """
-TRUSTWORTHY = 0.05
-"""The p value that `trusted` asks for."""
 MATCHED = 0.05
 """The share of shuffled runs that may do as well as the real one."""
 TOKEN_DRIVEN = 0.8
@@ -77,8 +74,6 @@ def reasons(measurement: Measurement, cases: Tally | None, *, lexical: bool) -> 
     """Why a measured detector is not trusted; empty if it is."""
     seen = measurement.calibration
     found: list[str] = []
-    if sign_test(seen.repaired, seen.harmed) > TRUSTWORTHY:
-        found.append("the sign test does not reach 0.05")
     if measurement.null is None:
         found.append("never held against shuffled outcomes")
     if cases is None:

@@ -131,20 +131,23 @@ def cautious(
 
     Many thresholds that are set on the same prompts do less harm there than elsewhere. So for each
     of `SHARES` of the budget they are set without one of the `folds` [prompts] and tried on it, in
-    turn; the largest share is taken with which no more than the whole budget is harmed on the folds
-    together. (Their upper bound would have to hold for rules from fewer prompts, and wastes half.)
+    turn; the largest share is taken with which, on the folds together, no more than the whole
+    budget is harmed, and `LEAST_RATIO` times as many are repaired as harmed. (The upper bound of
+    the harm would have to hold for rules from fewer prompts, and wastes half.)
     """
     parts = _parts(scores.shape[1], written)
     for share in SHARES:
-        harmed = np.zeros(len(parts))
+        changed = np.zeros((len(parts), 2), dtype=np.intp)
         for fold in np.unique(folds):
             here = folds == fold
             rest = None if written is None else written[~here]
             at = together(scores[:, ~here], uplift[:, ~here], share * budget, rest)
             limits = [np.inf if one is None else one for one in at]
             for row, part in enumerate(parts):
-                harmed[row] += served(scores[:, here & part], uplift[:, here & part], limits)[1]
-        if all(harmed <= [budget * part.sum() for part in parts]):
+                changed[row] += served(scores[:, here & part], uplift[:, here & part], limits)
+        repaired, harmed = changed.T
+        bounded = harmed <= [budget * part.sum() for part in parts]
+        if all(bounded & (repaired >= LEAST_RATIO * harmed)):
             return together(scores, uplift, share * budget, written)
     return [None] * len(scores)
 
