@@ -18,6 +18,7 @@ from promptfix.slots import (
     relations,
     senses,
     steps,
+    twofold,
     units,
 )
 from promptfix.slots.words import quantities
@@ -74,6 +75,7 @@ FILLERS: Mapping[str, Filler] = {
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _weighed(relations.each, "groups group size item"),
     "operation": _weighed(operations.operation, "operation"),
+    "two-steps": _weighed(twofold.two_steps, "first second"),
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "word company"),

@@ -2,7 +2,7 @@
 
 import re
 
-from promptfix.slots import apart, chains, products
+from promptfix.slots import apart, chains, products, witnesses
 from promptfix.slots.described import describe
 from promptfix.slots.words import Quantity, after, counted, noun_key, pieces, quantities
 
@@ -24,6 +24,7 @@ def pair(text: str, found: re.Match[str]) -> list[Quantity]:
         or products.in_each(asked, noun, told)
         or apart.by_mark(asked, noun, told)
         or apart.by_side(asked, noun, told)
+        or witnesses.by_witnesses(text, asked, noun, told)
     )
     chosen = [one.quantity for one in two]
     within = [one.quantity for one in told if one.quantity.start > found.start()]

@@ -14,6 +14,7 @@ from promptfix.slots.counting import sort_numbers
 from promptfix.slots.described import Told, content_of, describe
 from promptfix.slots.lemmas import stem
 from promptfix.slots.relations import sides
+from promptfix.slots.sums import is_start_unknown, told_sums, whole
 from promptfix.slots.words import (
     after,
     counted,
@@ -24,12 +25,12 @@ from promptfix.slots.words import (
     value,
 )
 
-_HOW = re.compile(r"(?i)\bhow\s+(?:many|much|old|tall|long|heavy|far|fast)\b")
+_HOW = re.compile(r"(?i)\bhow\s+(?:many|much|big|old|tall|long|heavy|far|fast)\b")
 _GAP = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 _EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
 _FURTHER = re.compile(
     r"(?i)\b(?:left|remain\w*|more|fewer|less|another|rest|both|half|twice|double[ds]?|times|third"
-    r"|quarter|percent|dozens?|average|altogether|equally)\b|%|\d/\d|\d\.\d"
+    r"|quarter|percent|dozens?|average|altogether|equally|except|tenth)\b|%|\d/\d|\d\.\d"
 )
 """Words that bring in another number, or another step, where groups are told of."""
 _HOLDERS = re.compile(
@@ -42,6 +43,13 @@ _HOLDS = re.compile(
     r" (?:costs?|is sold for|sells for|has|holds|takes|weighs|gets|needs|seats)\s*\$?$"
 )
 """What stands before the price or the size of one."""
+_NUMBER_OF = re.compile(
+    r"(?i)\bthan the number of [a-z]+ (?:that )?(?P<whom>[a-z]+)"
+    r" (?:\w+ed|brought|had|has|made|got)\b"
+)
+"""A side of a comparison in other words."""
+_SORTED = re.compile(r"(?i)\binto\s*$")
+_BIG = re.compile(r"(?i)\bhow big is each (?P<group>\w+)")
 _OF_THEM = re.compile(r"(?i)\s+of (?:them|these|those)\b")
 _PAID = re.compile(r"(?i)\b(?:pay|paid|spend|spent|cost|earn|earned|make|made)\b")
 _SPEED = re.compile(r"(?i)\bhow (?P<asked>fast|long)\b")
@@ -74,11 +82,12 @@ class _Asked:
 
 def operation(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """The `operation` that the question asks for: sum, difference, product or quotient."""
-    del span, tables
+    del span
+    text = _NUMBER_OF.sub(r"than \g<whom>", text)
     asked, told = _asked(text), _counting(text)
     if asked is None or not 2 <= len(told) <= 4 or _GAP.search(asked.text):
         return None
-    return next(({"operation": name} for name in _found(text, asked, told)), None)
+    return next(({"operation": name} for name in _found(text, asked, told, tables)), None)
 
 
 def _counting(text: str) -> Sequence[Told]:
@@ -90,16 +99,23 @@ def _counting(text: str) -> Sequence[Told]:
     return [one for one in told if one.quantity.start in starts]
 
 
-def _found(text: str, asked: _Asked, told: Sequence[Told]) -> Iterator[str]:
+def _found(text: str, asked: _Asked, told: Sequence[Told], tables: Tables) -> Iterator[str]:
     if not _FURTHER.search(text):
-        if any(_comes_out(pair) for pair in (_moving(text, told), _grouped(text, asked, told))):
+        if any(
+            _comes_out(pair)
+            for pair in (_moving(text, told), _grouped(text, asked, told), _sorted_into(text, told))
+        ):
             yield "quotient"
         if _is_way(text, told) or _is_all_of(asked, told):
             yield "product"
     if len(told) == 2:
-        if _is_part(text, asked, told):
+        yield from told_sums(text, len(asked.before), asked.noun, told, tables)
+        taken = is_start_unknown(text, len(asked.before), tables)
+        if not taken and _is_part(text, asked, told):
             yield "difference"
         yield from _compared(asked, text)
+        if whole(text, len(asked.before), asked.noun, told, tables):
+            yield "sum"
 
 
 def _asked(text: str) -> _Asked | None:
@@ -133,6 +149,17 @@ def _grouped(text: str, asked: _Asked, told: Sequence[Told]) -> tuple[Told, Told
     behind = content_of(asked.text)
     groups = [t for t in told if not t.rate and t.head != head and stem(t.head) in behind]
     totals = [t for t in told if not t.rate and t.head == head]
+    return (totals[0], groups[0]) if len(groups) == len(totals) == 1 else None
+
+
+def _sorted_into(text: str, told: Sequence[Told]) -> tuple[Told, Told] | None:
+    """A total that is sorted into so many groups, if the question is how big each is."""
+    asked = _BIG.search(text)
+    if not asked or len(told) != 2:
+        return None
+    head = noun_key(asked["group"])[-1]
+    groups = [t for t in told if t.head == head and _SORTED.search(text[: t.quantity.start])]
+    totals = [t for t in told if t.head and t.head != head]
     return (totals[0], groups[0]) if len(groups) == len(totals) == 1 else None
 
 
@@ -206,7 +233,7 @@ def _is_part(text: str, asked: _Asked, told: Sequence[Told]) -> bool:
     if _CHANGED.search(text) or _WHOLE.search(asked.text):
         return False
     part, whole = sorted(told, key=lambda t: value(t.quantity))
-    if value(part.quantity) == value(whole.quantity):
+    if value(part.quantity) == value(whole.quantity) or part.quantity.start > len(asked.before):
         return False
     if part.key & content_of(asked.text) - whole.key:
         return False
