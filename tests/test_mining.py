@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptfix.evidence import harm_bound
+from promptfix.evidence import LEAST_RATIO, harm_bound
 from promptfix.mining.calibration import calibrate, cautious, served, together
 from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.files import write_text
@@ -238,12 +238,26 @@ def test_thresholds_that_overdraw_the_budget_on_other_prompts_get_stricter():
         for row in range(8):
             here = slice(200 * row, 200 * (row + 1))
             scores[row, here] = rng.random(200)
-            uplift[row, here] = rng.choice([-1, 0, 1], 200, p=[0.05, 0.75, 0.2])
+            uplift[row, here] = rng.choice([-1, 0, 1], 200, p=[0.05, 0.55, 0.4])
         at = cautious(scores, uplift, 0.01, rng.integers(0, 5, 2000))
         found.append([true_harm(together(scores, uplift, 0.01)), true_harm(at)])
         assert served(scores, uplift, [np.inf if a is None else a for a in at])[0] > 20
     careless, careful = np.mean(found, axis=0)
     assert careful < 0.95 * careless
+
+
+def test_repairs_that_outweigh_harm_only_where_thresholds_were_set_are_not_taken():
+    """Two repairs for each harm whatever the score: by chance some thresholds show four."""
+    rng = np.random.default_rng(1)
+    scores, uplift = np.full((6, 3000), -np.inf), np.zeros((6, 3000), dtype=np.int8)
+    for row in range(6):
+        here = slice(100 * row, 100 * (row + 1))
+        scores[row, here] = rng.random(100)
+        uplift[row, here] = rng.choice([-1, 0, 1], 100, p=[0.1, 0.7, 0.2])
+    careless = [np.inf if at is None else at for at in together(scores, uplift, 0.01)]
+    repaired, harmed = served(scores, uplift, careless)
+    assert repaired >= LEAST_RATIO * harmed
+    assert cautious(scores, uplift, 0.01, rng.integers(0, 5, 3000)) == [None] * 6
 
 
 def test_generated_prompts_make_no_room_for_harm_to_others():
