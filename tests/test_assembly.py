@@ -39,4 +39,4 @@ def test_the_librarys_own_data_is_loaded() -> None:
 def test_a_misspelt_detector_is_not_switched_off_in_silence() -> None:
     """It is an error that names the detectors that there are."""
     with pytest.raises(SettingsError, match=r"called b; there are .*unknown-unit-word-mini"):
-        build(Settings(disabled=frozenset({"b", "unknown-unit-word-mini-l2-7808"})))
+        build(Settings(disabled=frozenset({"b", "unknown-unit-word-mini-l2-9216"})))

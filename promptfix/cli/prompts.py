@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "There are 7 spiders in the shed. How many legs do they have in all?",
-    "A twelfth of 36 tiles are blue. How many tiles are blue?",
+    "There were 14 apples and 9 pears in a bowl. Mia ate 5 of the pears. How many pears are left?",
+    "Nina has 3 cats and 17 fish. She buys 6 fish. How many fish does she have now?",
+    "A baker made 63 rolls and 28 pies. He sold 35 rolls. How many rolls does he have left?",
     "A school orders 3 gross of pencils. How many pencils is that?",
     "There are 3 quintets of dancers. How many dancers are there?",
-    "How many strings do 6 violins have?",
     "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
     "How many days are there in 3 fortnights?",
     "A baker made 34 rolls. He sold 9. How many rolls are left?",
