@@ -25,7 +25,9 @@ from promptfix.tasks import Item, correct, load
 SETS = ("svamp-train", "mawps-train")
 MAX_TOKENS = 96
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_SUM = re.compile(r"([\d.]*\d) ([-+*/]) ([\d.]*\d) = ([\d.]*\d)")
+_PLAIN = r"(\d+(?:\.\d+)?)(?!\.?\d)"
+"""A number, and not the beginning of one like "3.75.50", which mini writes at times."""
+_SUM = re.compile(rf"(?<![\d.]){_PLAIN} ([-+*/]) {_PLAIN} = {_PLAIN}")
 
 
 class Sum(NamedTuple):

@@ -37,6 +37,12 @@ def test_decimals_are_told_apart_by_value():
     assert kind("It cost $12.50, and $2.50 came off.", "( 12.5 - 2.5 )", said) == expected
 
 
+def test_what_is_no_number_is_in_no_sum():
+    """mini writes "3.75.50" at times; the census goes on."""
+    said = "8 - 3 = 3.75.50\n8 - 4 = 4"
+    assert kind(PROMPT, "( 8.0 - 3.0 )", said) == "a number that is not in the prompt"
+
+
 def test_results_of_earlier_sums_are_not_foreign():
     """A second sum may use what the first one gave."""
     said = "apples left: 8 + 5 = 13\n13 - 3 = 10"
