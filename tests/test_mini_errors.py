@@ -38,7 +38,7 @@ def test_decimals_are_told_apart_by_value():
 
 
 def test_what_is_no_number_is_in_no_sum():
-    """mini writes "3.75.50" at times; the census goes on."""
+    """Mini writes "3.75.50" at times; the census goes on."""
     said = "8 - 3 = 3.75.50\n8 - 4 = 4"
     assert kind(PROMPT, "( 8.0 - 3.0 )", said) == "a number that is not in the prompt"
 
