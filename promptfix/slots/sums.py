@@ -46,11 +46,11 @@ _JOINING = re.compile(
     r"(?i)\b(?:came|comes?|joins?|joined|arrives?|arrived|enter\w*|more|added|puts?)\b"
 )
 _STATES = frozenset("be have own start begin weigh hold contain".split())
+_NO_NOUNS = frozenset("are were did do does more new to away left had".split())
 _FROM = re.compile(r"(?i)\bfrom (?:him|her|them)\b|\b(?:friend|brother|sister)s? (?:buys|bought)\b")
 _STORED = frozenset("put bring make bake draw write print build plant score pick fly walk".split())
 """What is a change of a number only where "more" or "away" says so."""
 _ADDED = re.compile(r"(?i)\s*(?:\w+ )?(?:more|new|additional)\b|\s*\w* ?away\b")
-
 _ADDED_MORE = re.compile(r"(?i)\s*(?:\w+ )?more\b")
 """Behind what is taken it leaves open whether it is taken: "dropped 3 more in the jar"."""
 
@@ -114,19 +114,7 @@ def _of_one_thing(noun: Sequence[str], told: Sequence[Told]) -> bool:
 
 
 def _is_verb(noun: Sequence[str]) -> bool:
-    return noun[0] in {
-        "are",
-        "were",
-        "did",
-        "do",
-        "does",
-        "more",
-        "new",
-        "to",
-        "away",
-        "left",
-        "had",
-    }
+    return noun[0] in _NO_NOUNS
 
 
 def _change(text: str, asked: str, tables: Tables) -> _Change | None:

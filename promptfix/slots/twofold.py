@@ -37,10 +37,7 @@ _HIDDEN = re.compile(
 _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
 _WAY = re.compile(r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b")
 _NOW = re.compile(r"(?i)\b(?:now|left|remain\w*|still|there|end|afterwards?)\b")
-_FIRST = re.compile(
-    r"(?i)\b(?:at first|initially|start\w*"
-    r"|beginning|originally|for (?:his|her))\b"
-)
+_FIRST = re.compile(r"(?i)\b(?:at first|initially|start\w*|beginning|originally|for (?:his|her))\b")
 _ALL = re.compile(r"(?i)\b(?:altogether|all together|in all|in total|total|altogether)\b")
 _ENDS = re.compile(r"(?i)\b(?:left|now|still|remain\w*|currently)\b")
 _SOME = re.compile(r"(?i)\b(?:some|a few|several|yet some more)\b")
@@ -437,9 +434,9 @@ def _one_size(problem: _Problem, size: Told, others: Sequence[Told], head: str) 
             return "product", "sum"
         if role == -1 and re.search(r"(?i)\bleft\b", problem.asked):
             return "product", "difference"
-    if len(things) == 2 and stem(head) in size.rate and size.head != head:  # noqa: SIM102
-        if roles[0] in {0, 1} and roles[1] == -1 and _one_owner(problem):
-            return "difference", "quotient"
+    shared = len(things) == 2 and stem(head) in size.rate and size.head != head
+    if shared and roles[0] in {0, 1} and roles[1] == -1 and _one_owner(problem):
+        return "difference", "quotient"
     return None
 
 
