@@ -22,7 +22,7 @@ from promptfix.mini.corpus.draws import work, worked_out
 from promptfix.mini.corpus.formulas import formula
 from promptfix.mini.corpus.mix import Mixture
 from promptfix.mini.corpus.planted import nouns, planted
-from promptfix.mini.corpus.scene import scene
+from promptfix.mini.corpus.scene import Scene, scene
 from promptfix.mini.corpus.schemas import Schema
 from promptfix.mini.corpus.stories import HELD_OUT, STORIES, TRAINING
 from promptfix.mini.corpus.surface import problem, spin
@@ -436,6 +436,20 @@ def test_a_decimal_keeps_its_places():
     assert told[3] == (("12.50 / 2.5 = 5",), 5)
     with pytest.raises(ValueError, match=r"3\.125"):
         work(replace(SHOP, steps=("a/n",)), values, Random(0))
+
+
+def test_an_amount_is_multiplied_by_the_digits_of_the_whole_number():
+    """Whichever stands first; two amounts are multiplied at once."""
+    lines = ["1.25 * 30 = 37.50", "1.25 * 4 = 5.00", "37.50 + 5.00 = 42.50"]
+    assert worked_out("1.25 * 34", Decimal("42.50")) == lines
+    assert worked_out("34 * 1.25", Decimal("42.50")) == lines
+    assert worked_out("1.5 * 2.5", Decimal("3.75")) == ["1.5 * 2.5 = 3.75"]
+
+
+def test_a_percentage_is_written_in_digits():
+    """Where small numbers are spelled out, too: never "five%"."""
+    told = Scene(Random(0), {}, {}, {"a": 5}, spell=1.0, pronouns=0.0)
+    assert told.render("{a}% of {a} hens") == "5% of five hens"
 
 
 @given(st.integers(13, 999), st.integers(13, 999))

@@ -59,9 +59,9 @@ def _other_things(others: Sequence[Told], pair: Sequence[Told], named: frozenset
     """Whether all other numbers plainly count things that neither a pair nor the question names."""
     heads = {t.head for t in pair}
     return all(
-        plural(t.quantity.noun.split()[-1]) and t.head not in heads and stem(t.head) not in named
-        if t.head
-        else False
+        t.head not in heads | {""}
+        and stem(t.head) not in named
+        and plural(t.quantity.noun.split()[-1])
         for t in others
     )
 
