@@ -2,8 +2,9 @@
 
 Maths: SVAMP's training folds, MAWPS train and valid, each problem also with other numbers
 (variants.py), the half of GSM8K train that mini never saw (few steps), held-out stories, unit
-words, other words for numbers and problems of one step of the generator. Metaphor: VUA-20 train
-and moh-rest as they are, without any lemma of MOH-X. Test sets are not touched.
+words, other words for numbers, problems of one step and rare verbs of the generator. Metaphor:
+VUA-20 train and moh-rest as they are, without any lemma of MOH-X, and sentences with rare words;
+those of every third rare word are for measuring alone. Test sets are not touched.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from eval.variants import variants
 from promptfix.formats import Sense
 from promptfix.mini.corpus.worked import for_training
 from promptfix.mini.heldout import stories, unit_words
-from promptfix.mini.heldout_words import operation_problems, word_problems
+from promptfix.mini.heldout_senses import sentences
+from promptfix.mini.heldout_words import change_problems, operation_problems, word_problems
 from promptfix.slots.lemmas import base
 
 LONGEST = 30
@@ -71,15 +73,18 @@ def main() -> None:
     """Write one file per source."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/items"))
+    parser.add_argument("--held-out", type=Path, default=Path("runs/held-out"))
     parser.add_argument("--generated", type=int, default=2000, help="held-out stories")
     parser.add_argument("--unit-words", type=int, default=600, help="problems in unit words")
     parser.add_argument("--variants", type=int, default=6, help="of each problem of other people")
     parser.add_argument("--words", type=int, default=5600, help="problems in words for numbers")
     parser.add_argument("--operations", type=int, default=1200, help="problems of one step")
+    parser.add_argument("--changes", type=int, default=800, help="problems with rare verbs")
     parser.add_argument("--vua", type=int, default=3000)
     options = parser.parse_args()
     data = data_folder()
     options.out.mkdir(parents=True, exist_ok=True)
+    options.held_out.mkdir(parents=True, exist_ok=True)
     vua, rest = metaphor_rows(data, options.vua)
     sets = {
         "svamp-train": varied(data / "math/svamp-train.jsonl", options.variants),
@@ -90,13 +95,19 @@ def main() -> None:
         "unit-words": generated(unit_words(options.unit_words, 1)),
         "number-words": generated(word_problems(options.words, 1)),
         "operations": generated(operation_problems(options.operations, 1)),
+        "changes": generated(change_problems(options.changes, 1)),
         "vua20-mining": vua,
         "moh-rest": rest,
+        "rare-words": generated(sentences(mined=True)),
     }
     for name, found in sets.items():
-        lines = "".join(json.dumps(row) + "\n" for row in found)
-        (options.out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        print(f"{name:14} {len(found)}")
+        _write(options.out / f"{name}.jsonl", found)
+    _write(options.held_out / "rare-words-test.jsonl", list(sentences(mined=False)))
+
+
+def _write(path: Path, found: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    print(f"{path.stem:16} {len(found)}")
 
 
 if __name__ == "__main__":

@@ -269,6 +269,8 @@ class Tables(Format):
     multiples: dict[str, Unit] = {}
     fractions: dict[str, Unit] = {}
     senses: dict[str, Sense] = {}
+    rare: dict[str, Sense] = {}
+    """Words that few texts have; none stands in `senses` as well."""
     changes: dict[str, Change] = {}
 
 
@@ -278,6 +280,7 @@ TABLES: dict[str, type[Format]] = {
     "multiples": Unit,
     "fractions": Unit,
     "senses": Sense,
+    "rare": Sense,
     "changes": Change,
 }
 """Name of a table -> format of its entries."""

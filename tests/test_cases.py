@@ -23,7 +23,7 @@ WEIGHTS = ROOT / "promptfix/mini/weights"
 LIBRARY = load(ROOT / "detectors", ROOT / "annotations")
 KINDS = """
     unknown-unit-word spelled-number irrelevant-quantity reversed-comparison equal-groups
-    start-unknown change-direction difference-asked literal-reading word-company
+    start-unknown change-direction difference-asked literal-reading unknown-sense unknown-company
     unknown-multiple unknown-fraction unstated-number roman-numeral wrong-operation missing-step
 """.split()
 CASES_FILE = "detectors/unit/cases.jsonl"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from promptfix.formats import Tables
 from promptfix.library import load as load_library
-from promptfix.mini import heldout, heldout_words, leaks
+from promptfix.mini import heldout, heldout_senses, heldout_words, leaks
 from promptfix.mini.corpus import deciding, fitting, glossed, metaphor, notes, words
 from promptfix.mini.corpus.disguise import disguised
 from promptfix.mini.corpus.draws import work, worked_out
@@ -29,7 +29,7 @@ from promptfix.mini.corpus.surface import problem, spin
 from promptfix.mini.corpus.swapped import counted, swapped
 from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, read, retold
 from promptfix.slots import FILLERS
-from promptfix.tasks import correct
+from promptfix.tasks import correct, metaphor_prompt
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -310,6 +310,43 @@ def test_problems_of_one_step_are_told_in_many_ways_and_the_parser_is_right_wher
     spoken = [(made["operation"], wanted[name]) for made, name in found if made]
     assert len(spoken) > 100
     assert all(said == meant for said, meant in spoken)
+
+
+def test_a_rare_verb_alone_tells_whether_a_number_grows():
+    """Every such problem can be noted, and the note has the direction that the answer has."""
+    tables = load_library(ROOT / "detectors", ROOT / "annotations").tables
+    rows = list(heldout_words.change_problems(400, 3))
+    assert len({row["group"] for row in rows}) > 40
+    for row in rows:
+        filled = FILLERS["change"].fill(row["question"], None, tables)
+        assert filled is not None
+        assert filled["verb"] == row["group"]
+        sign = 1 if filled["more"] == "more" else -1
+        before = int(row["answer"]) - sign * int(filled["number"])
+        assert str(before) in re.findall(r"\d+", row["question"])
+
+
+@pytest.mark.parametrize("mined", [True, False])
+def test_a_sentence_with_a_rare_word_can_be_noted(mined: bool):
+    """The note on its word has the sense of the table, and training knows no such word."""
+    tables = load_library(ROOT / "detectors", ROOT / "annotations").tables
+    fillers = {"unknown-sense": FILLERS["rare-sense"], "unknown-company": FILLERS["company"]}
+    known = {entry.word for entry in metaphor.lexicon()} | set(tables.senses)
+    for row in heldout_senses.sentences(mined=mined):
+        prompt = metaphor_prompt(row["sentence"], row["target"])
+        filled = fillers[row["kind"]].fill(prompt, None, tables)
+        assert filled is not None, prompt
+        assert filled["sense"] == tables.rare[row["lemma"]].sense, prompt
+        assert row["lemma"] not in known
+
+
+def test_rare_words_for_measuring_are_not_mined():
+    """And both parts hold as much of either verdict, within a tenth."""
+    mined, held = (list(heldout_senses.sentences(mined=some)) for some in (True, False))
+    assert not {row["lemma"] for row in mined} & {row["lemma"] for row in held}
+    for rows in (mined, held):
+        assert len(rows) > 400
+        assert abs(sum(row["label"] for row in rows) / len(rows) - 0.5) < 0.1
 
 
 def test_parts_are_spoken_of_where_they_play_no_part_too():

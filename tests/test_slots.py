@@ -20,13 +20,18 @@ SENSES = {
     "dance": Sense(pos="verb", sense="to move to music"),
     "break": Sense(pos="verb", sense="to come apart in pieces"),
     "sharp": Sense(pos="adjective", sense="able to cut"),
+    "house": Sense(pos="noun", sense="a building to live in"),
+}
+RARE = {
+    "flense": Sense(pos="verb", sense="cut the fat off a whale"),
+    "slops": Sense(pos="noun", sense="a weak and dirty soup"),
 }
 TABLES = Tables.model_validate(
     {
         name: json.loads((DATA / f"{name}.json").read_text("utf-8"))
         for name in ("units", "parts", "multiples", "fractions", "changes")
     }
-).model_copy(update={"senses": SENSES})
+).model_copy(update={"senses": SENSES, "rare": RARE})
 
 COOKIES = (
     "Paco had 26 salty cookies and 17 sweet cookies. He ate 14 sweet cookies and 9 salty "
@@ -132,8 +137,8 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
         {"end": "12", "change": "7", "effect": "smaller"},
     ),
     ("start-unknown", "Ken gave away 7 of 12 cards. How many cards are left?", None),
-    ("change", "She gave 5 apples away. How many are left?", {"effect": "smaller", "number": "5"}),
-    ("change", "He found 3 coins. How many has he now?", {"verb": "found", "effect": "larger"}),
+    ("change", "She gave 5 apples away. How many are left?", {"more": "fewer", "number": "5"}),
+    ("change", "He found 3 coins. How many has he now?", {"verb": "found", "more": "more"}),
     ("change", "There are 3 coins.", None),
     ("change", "She gave 5 apples away and went home.", None),
     (
@@ -170,16 +175,25 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("sense", 'Is the adjective "sharper" literal here? A sharper mind.', {"lemma": "sharp"}),
     ("sense", 'Is the word "sang" literal? He sang.', None),
     ("sense", "She devoured the novel.", None),
+    ("sense", 'Is the word "flensed" literal? It flensed us.', None),
+    (
+        "rare-sense",
+        'Is the word "flensed" literal? It flensed us.',
+        {"lemma": "flense", "sense": "cut the fat off a whale"},
+    ),
+    ("rare-sense", 'Is the word "flensed" literal? To flense is to cut. It flensed us.', None),
     (
         "company",
-        'Is the word "devoured" literal or metaphorical in this sentence? She devoured the novel.',
-        {"company": '"She" ... "the novel"'},
+        'Is the word "swallowed" literal or metaphorical? He swallowed the slops.',
+        {"sense": "a weak and dirty soup", "restated": "He swallowed the weak and dirty soup."},
     ),
     (
-        "sense-company",
-        'Is the word "dancing" used literally in this sentence? The light was dancing on the sea.',
-        {"lemma": "dance", "company": '"The light" ... "the sea"'},
+        "company",
+        'Is the word "filled" meant literally in this sentence? Slops filled the house.',
+        {"noun": "slops", "restated": "A weak and dirty soup filled the house."},
     ),
+    ("company", 'Is the word "filled" literal? Joy filled her.', None),
+    ("company", "Slops filled the house.", None),
     (
         "asked",
         "Ida has 36 figs and 6 nuts. She gives 9 girls the figs. How many figs does each girl get?",
@@ -227,6 +241,12 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     ("two-numbers", "Tom walks 4 miles and then 9 feet. How far is that?", None),
     ("two-numbers", "A shelf is 4 feet long, another 9 feet. How many inches is that?", None),
     ("two-numbers", "Tom has 4 pairs of shoes and 9 boots. How many shoes are there?", None),
+    ("two-numbers", "Each of 4 hens lays 6 eggs. How many eggs is that?", None),
+    (
+        "two-numbers",
+        "Mo shares 24 figs among 6 girls. How many figs does each girl get?",
+        {"pair": "24 and 6"},
+    ),
     ("two-numbers", "Tom has 4 eggs, 5 nuts and 6 figs. How many is that?", None),
     ("two-numbers", "Tom has 4 eggs and buys 6 dozen. How many eggs has he?", None),
 ]
@@ -549,7 +569,7 @@ def test_a_gift_to_another_makes_a_number_smaller() -> None:
     text = "Al had 9 figs. He gave 7 figs to Ida. How many figs has Al?"
     filled = FILLERS["change"].fill(text, None, TABLES)
     assert filled is not None
-    assert filled["effect"] == "smaller"
+    assert filled["more"] == "fewer"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 On multiples ("thrice"), fractions ("a tenth of"), parts that everybody is taken to know of (the
 legs of a spider), Roman numerals, held-out stories with a number in words, comparisons ("8 more
-than Ada", most said the wrong way round for the question) and differences ("how many more than").
+than Ada", most said the wrong way round for the question), differences ("how many more than") and
+rare verbs that make a number larger or smaller ("jettisoned").
 Some of the words mini knows well ("twice", "a third of"), others it does not; in some problems on
 parts and numerals these play no part. For mining and measuring.
 """
@@ -60,6 +61,17 @@ _PARTS = (
     ("octagons", "sides", 8),
     ("baseball teams", "players", 9),
 )
+_GAINED = """
+accrued accumulated amassed annexed cadged commandeered confiscated filched garnered gleaned
+impounded imported pilfered procured purloined reaped recouped requisitioned retrieved salvaged
+scrounged snared stockpiled wangled
+""".split()
+_LOST = """
+auctioned banished bartered bequeathed bestowed ceded culled demolished disbursed dismantled
+dispensed dumped expended exported forfeited incinerated jettisoned liquidated mislaid offloaded
+pawned peddled razed relinquished renounced scrapped scuttled squandered surrendered vended
+""".split()
+"""Verbs that few texts for children have, by what they do to the number of things one has."""
 _IDLE = 0.2
 """Share of the problems that begin with a sentence that plays no part."""
 _ROMAN = (("X", 10), ("IX", 9), ("V", 5), ("IV", 4), ("I", 1))
@@ -90,6 +102,21 @@ def operation_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
         k = b * rng.randint(2, 24)
         row = _compared(rng, story, k=k, b=b, c=rng.randint(2, 40))
         yield {"id": f"operation-{seed}-{n}", **row, "kind": "wrong-operation"}
+
+
+def change_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Problems of one step with a rare verb, which alone tells whether it adds or takes away.
+
+    Rows as of `word_problems`; their group is the verb.
+    """
+    rng = Random(seed)
+    for n in range(count):
+        story = rng.choice(wordings("changes"))
+        gained = rng.random() < 0.5
+        verb = rng.choice(_GAINED if gained else _LOST)
+        k, b = rng.randint(20, 90), rng.randint(2, 18)
+        row = _compared(rng, story, v=verb, k=k, b=b, s=b if gained else -b, c=rng.randint(2, 40))
+        yield {"id": f"change-{seed}-{n}", **row, "group": verb, "kind": "change-direction"}
 
 
 def _row(question: str, story: Wording, word: str, **numbers: int) -> dict[str, Any]:
@@ -148,8 +175,8 @@ def _difference(rng: Random) -> dict[str, Any]:
     return _compared(rng, rng.choice(wordings("differences")), **numbers)
 
 
-def _compared(rng: Random, story: Wording, **numbers: int) -> dict[str, Any]:
-    told = story.tell(rng, idle=_IDLE, **numbers)
+def _compared(rng: Random, story: Wording, v: str = "", **numbers: int) -> dict[str, Any]:
+    told = story.tell(rng, idle=_IDLE, v=v, **numbers)
     row = {"question": told, "answer": story.answer(**numbers), "group": story.group}
     return row | {"needed": True}
 

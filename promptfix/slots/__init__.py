@@ -47,13 +47,15 @@ MOST = 24
 """Numbers. A text with more is no word problem, and to weigh each against each takes too long."""
 
 
-def _weighed(fill: Fill, slots: str) -> Filler:
+def _weighed(
+    fill: Fill, slots: str, about: Callable[[str, Tables], Span | None] | None = None
+) -> Filler:
     """A parser that weighs the numbers of a problem against each other."""
 
     def few(text: str, span: Span | None, tables: Tables) -> Slots | None:
         return fill(text, span, tables) if len(quantities(text)) <= MOST else None
 
-    return _filler(few, slots)
+    return _filler(few, slots, about)
 
 
 def _stated(words: units.Stated) -> Filler:
@@ -71,13 +73,13 @@ FILLERS: Mapping[str, Filler] = {
     "unasked": _weighed(questions.unasked, "others noun"),
     "difference": _weighed(questions.difference, "first second"),
     "start-unknown": _weighed(questions.start_unknown, "end change effect"),
-    "change": _weighed(changes.change, "verb number effect"),
+    "change": _weighed(changes.change, "verb number more", changes.about),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _weighed(relations.each, "groups group size item"),
     "operation": _weighed(operations.operation, "operation"),
     "two-steps": _weighed(twofold.two_steps, "first second"),
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
-    "company": _filler(senses.company, "word company"),
-    "sense-company": _filler(senses.sense_company, "word lemma sense company", senses.about),
+    "rare-sense": _filler(senses.rare_sense, "word lemma sense", senses.about),
+    "company": _filler(senses.company, "noun sense restated", senses.about_company),
 }

@@ -12,6 +12,7 @@ from promptfix.slots.words import (
     Piece,
     Quantity,
     asks,
+    meets,
     pieces,
     quantities,
     question,
@@ -26,6 +27,9 @@ _NOUN_FOLLOWS = frozenset("a an the his her its their my our your this that thes
 _PAID = ("buy", "bought", "order")
 """What these gain is not the money behind them."""
 
+MORE = {"larger": "more", "smaller": "fewer"}
+"""Effect of a change -> what there is then."""
+
 
 @dataclass(frozen=True)
 class Changed:
@@ -35,22 +39,33 @@ class Changed:
     effect: str
     """`larger` or `smaller`."""
     quantity: Quantity
+    span: Span
+    """Where the verb stands, without a particle that belongs to it."""
 
 
 def change(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The last change before the question: `verb`, `number`, `effect` (larger or smaller).
+    """The last change before the question: `verb`, `number`, `more` (more or fewer).
 
     None where nothing is asked: a story is no problem.
     """
-    del span
+    last = _last(text, tables)
+    if last is None or not meets(last.span, span):
+        return None
+    return {"verb": last.verb, "number": last.quantity.number, "more": MORE[last.effect]}
+
+
+def about(text: str, tables: Tables) -> Span | None:
+    """Where the verb of the last change stands."""
+    last = _last(text, tables)
+    return last.span if last else None
+
+
+def _last(text: str, tables: Tables) -> Changed | None:
     asking = question(text)
     if asking is None and not asks(text):
         return None
     told = text[: asking.start] if asking else text
-    last = last_change(told, tables, asking.of(text) if asking else text)
-    if last is None:
-        return None
-    return {"verb": last.verb, "number": last.quantity.number, "effect": last.effect}
+    return last_change(told, tables, asking.of(text) if asking else text)
 
 
 def last_change(text: str, tables: Tables, asked: str) -> Changed | None:
@@ -66,7 +81,8 @@ def last_change(text: str, tables: Tables, asked: str) -> Changed | None:
             if entry and quantity and _received(text, every[at], quantity, asked):
                 return None
             if entry and quantity and not (verb.startswith(_PAID) and quantity.noun == "dollars"):
-                return Changed(verb, entry.effect, quantity)
+                piece = Span(start=every[at].start, end=every[at].end)
+                return Changed(verb, entry.effect, quantity, piece)
     return None
 
 

@@ -14,16 +14,16 @@ forbid forbade forbidden|forget forgot forgotten|forgive forgave forgiven|freeze
 got gotten|give gave given|go goes went gone|grind ground|grow grew grown|hang hung|have has had|
 hear heard|hide hid hidden|hold held|keep kept|kneel knelt|know knew known|lay laid|lead led|lean
 leant|leap leapt|learn learnt|leave left|lend lent|lie lay lain lying|light lit|lose lost|make
-made|mean meant|meet met|pay paid|ride rode ridden|ring rang rung|rise rose risen|run ran|say said|
-see saw seen|seek sought|sell sold|send sent|sew sewn|shake shook shaken|shed|shine shone|shoot
-shot|show shown|shrink shrank shrunk|sing sang sung|sink sank sunk|sit sat|sleep slept|slide slid|
-sling slung|speak spoke spoken|speed sped|spend spent|spill spilt|spin spun|spit spat|spring sprang
-sprung|stand stood|steal stole stolen|stick stuck|sting stung|stink stank stunk|stride strode|
-strike struck stricken|string strung|strive strove striven|swear swore sworn|sweep swept|swell
-swollen|swim swam swum|swing swung|take took taken|teach taught|tear tore torn|tell told|think
-thought|throw threw thrown|tie tying|tread trod trodden|understand understood|wake woke woken|wear
-wore worn|weave wove woven|weep wept|win won|wind wound|withdraw withdrew withdrawn|write wrote
-written
+made|mean meant|meet met|mislay mislaid|pay paid|ride rode ridden|ring rang rung|rise rose risen|
+run ran|say said|see saw seen|seek sought|sell sold|send sent|sew sewn|shake shook shaken|shed|
+shine shone|shoot shot|show shown|shrink shrank shrunk|sing sang sung|sink sank sunk|sit sat|sleep
+slept|slide slid|sling slung|speak spoke spoken|speed sped|spend spent|spill spilt|spin spun|spit
+spat|spring sprang sprung|stand stood|steal stole stolen|stick stuck|sting stung|stink stank stunk|
+stride strode|strike struck stricken|string strung|strive strove striven|swear swore sworn|sweep
+swept|swell swollen|swim swam swum|swing swung|take took taken|teach taught|tear tore torn|tell
+told|think thought|throw threw thrown|tie tying|tread trod trodden|understand understood|wake woke
+woken|wear wore worn|weave wove woven|weep wept|win won|wind wound|withdraw withdrew withdrawn|
+write wrote written
 """
 _NOUNS = """
 child children|man men|woman women|person people|foot feet|tooth teeth|goose geese|mouse mice|ox

@@ -1,12 +1,13 @@
-"""The marked word of a sentence: its basic sense, and the words it keeps company with."""
+"""The marked word of a sentence: its basic sense, and a rare noun that it keeps company with."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promptfix.formats import Tables
+from promptfix.formats import Sense, Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import base
-from promptfix.slots.words import AUXILIARY, STOP, Piece, meets, pieces
+from promptfix.slots.words import Piece, meets, pieces
 
 _QUOTE = r"[\"'\u201c\u201d\u2018\u2019`*_]{1,2}"
 _NAMED = (
@@ -15,9 +16,15 @@ _NAMED = (
     re.compile(r"(?<!\w)(?P<mark>\*{1,2}|_{1,2})(?P<word>[\w-]+)(?P=mark)(?!\w)"),
     re.compile(r"[\"\u201c](?P<word>[\w-]+)[\"\u201d]"),
 )
-_PRONOUNS = frozenset("i you he she it we they me him her us them this that".split())
-_DETERMINERS = frozenset("a an the my your his her its our their this that these those".split())
+_ARTICLE = re.compile(r"^(?:an?|the)\s+")
+_DETERMINED = re.compile(
+    r"(?i)\b(?:an?|the|my|your|his|her|its|our|their|this|that|these|those|no|every|any)\s+$"
+)
 _ASKS = frozenset("literal literally metaphor metaphorical metaphorically figurative".split())
+
+
+REACH = 5
+"""Words between which a noun counts as company of the marked word."""
 
 
 @dataclass(frozen=True)
@@ -30,31 +37,49 @@ class Marked:
 
 def sense(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """The marked word's entry: `word` as marked, `lemma`, `sense`."""
+    return _entry(text, span, tables.senses)
+
+
+def rare_sense(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """The entry of a marked word that few texts have, as `sense` gives it."""
+    return _entry(text, span, tables.rare)
+
+
+def _entry(text: str, span: Span | None, known: Mapping[str, Sense]) -> dict[str, str] | None:
     marked = find_marked(text, span)
-    lemma = base(marked.word, tables.senses) if marked else None
-    if marked is None or lemma is None:
+    lemma = base(marked.word, known) if marked else None
+    if marked is None or lemma is None or _explained(text, lemma):
         return None
-    return {"word": marked.word, "lemma": lemma, "sense": tables.senses[lemma].sense}
+    return {"word": marked.word, "lemma": lemma, "sense": known[lemma].sense}
 
 
 def company(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The words around the marked word: `word`, `company` as '"She" ... "the novel"'."""
-    del tables
-    marked = find_marked(text, span)
-    if marked is None:
+    """A noun that few texts have beside the marked word: `noun`, `sense`, `restated`.
+
+    `restated` is the sentence with the noun's sense in its place.
+    """
+    marked = find_marked(text)
+    noun = _beside(text, marked, tables) if marked else None
+    if marked is None or noun is None or not meets(Span(start=noun.start, end=noun.end), span):
         return None
-    sentence = _sentence(text, marked.use)
-    left = [p for p in sentence if p.end <= marked.use.start]
-    right = [p for p in sentence if p.start >= marked.use.end]
-    chunks = [_chunk(text, left, from_left=False), _chunk(text, right, from_left=True)]
-    said = [f'"{chunk}"' for chunk in chunks if chunk]
-    return {"word": marked.word, "company": " ... ".join(said)} if said else None
+    meaning = tables.rare[_noun(noun, tables)].sense
+    around = _sentence(text, marked.use)
+    before = text[around[0].start : noun.start]
+    behind = text[noun.end : around[-1].end]
+    told = _ARTICLE.sub("", meaning) if _DETERMINED.search(before) else meaning
+    restated = f"{before}{told}{behind}"
+    return {
+        "noun": noun.low,
+        "sense": meaning,
+        "restated": restated[:1].upper() + restated[1:] + ".",
+    }
 
 
-def sense_company(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """Both: `word`, `lemma`, `sense`, `company`."""
-    meaning, around = sense(text, span, tables), company(text, span, tables)
-    return {**meaning, **around} if meaning and around else None
+def about_company(text: str, tables: Tables) -> Span | None:
+    """Where the noun beside the marked word stands."""
+    marked = find_marked(text)
+    noun = _beside(text, marked, tables) if marked else None
+    return Span(start=noun.start, end=noun.end) if noun else None
 
 
 def about(text: str, tables: Tables) -> Span | None:
@@ -103,24 +128,21 @@ def _sentence(text: str, use: Span) -> list[Piece]:
     return [p for p in pieces(text) if start <= p.start and p.end <= end]
 
 
-def _chunk(text: str, side: list[Piece], *, from_left: bool) -> str:
-    """The nearest content word or pronoun on one side, with its determiner and what is between."""
-    words = [piece for piece in side if piece.kind == "word"]
-    order = range(len(words)) if from_left else range(len(words) - 1, -1, -1)
-    for at in order:
-        low = words[at].low
-        if low in AUXILIARY or (low in STOP and low not in _PRONOUNS):
-            continue
-        if low in _DETERMINERS and at + 1 < len(words) and words[at + 1].low not in STOP:
-            continue
-        first = at
-        while first and not _is_break(words[first - 1]) and at - first < 2:
-            first -= 1
-            if words[first].low in _DETERMINERS:
-                return text[words[first].start : words[at].end]
-        return words[at].text
-    return ""
+def _explained(text: str, lemma: str) -> bool:
+    """Whether the text says itself what a word means: "to furl is to roll up"."""
+    word = re.escape(lemma)
+    return bool(re.search(rf"(?i)\b(?:to {word} is to|an? {word} is an?|{word} means)\b", text))
 
 
-def _is_break(word: Piece) -> bool:
-    return word.low in STOP and word.low not in _DETERMINERS
+def _beside(text: str, marked: Marked, tables: Tables) -> Piece | None:
+    """The nearest rare noun behind the marked word, else the nearest before it."""
+    words = [piece for piece in _sentence(text, marked.use) if piece.kind == "word"]
+    behind = [word for word in words if word.start >= marked.use.end][:REACH]
+    before = [word for word in words if word.end <= marked.use.start][::-1][:REACH]
+    return next((word for word in behind + before if _noun(word, tables)), None)
+
+
+def _noun(word: Piece, tables: Tables) -> str:
+    """The base form of a rare noun, else nothing."""
+    lemma = base(word.low, tables.rare)
+    return lemma if lemma and tables.rare[lemma].pos == "noun" else ""

@@ -6,6 +6,7 @@ from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import singular
 from promptfix.slots.numerals import about_roman
+from promptfix.slots.operations import operation
 from promptfix.slots.units import PARTS, UNITS, tells_smaller
 from promptfix.slots.words import (
     SMALL,
@@ -30,6 +31,7 @@ _AGAIN = re.compile(
     r"(?i)\b(?:perimeter|(?:around|round) (?:it|a)|there and back|twins|triplets|whole year)\b"
 )
 """What takes a side, a way or a share several times over."""
+_EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
 _ASKED = re.compile(r"(?i)\bhow\s+(?:many|much)((?:\s+\w+){0,3})")
 _RELATED = re.compile(
     r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b|\d(?:\s+\w+)?\s+(?:fewer|less)\b"
@@ -41,7 +43,8 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     """The numbers of a problem that gives just two, in plain sight: `pair`, the larger first.
 
     Nothing where one is spelled out or Roman, counts in a unit word, or is a relation of two, or
-    where a word, a part or a unit brings in a third.
+    where a word, a part or a unit brings in a third. Nor where so much is in each of so many, if
+    these are not to be shared out: there a reader who is told of two numbers takes them apart.
     """
     del span
     if about_roman(text, tables):
@@ -50,6 +53,8 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     if asking is None or len(given) != 2:
         return None
     if any(pattern.search(text) for pattern in (_HIDDEN, _SIZED, _AGAIN)):
+        return None
+    if _EACH.search(text) and not _shared(text, tables):
         return None
     if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
         return None
@@ -65,6 +70,11 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     if any(tells_smaller(unit, spoken) for unit in units):
         return None
     return {"pair": listed(given)}
+
+
+def _shared(text: str, tables: Tables) -> bool:
+    told = operation(text, None, tables)
+    return told is not None and told["operation"] == "quotient"
 
 
 def _plain(quantity: Quantity) -> bool:
