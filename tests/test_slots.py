@@ -185,13 +185,14 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     (
         "company",
         'Is the word "swallowed" literal or metaphorical? He swallowed the slops.',
-        {"sense": "a weak and dirty soup", "restated": "He swallowed the weak and dirty soup."},
+        {"noun": "slops", "sense": "a weak and dirty soup"},
     ),
     (
         "company",
         'Is the word "filled" meant literally in this sentence? Slops filled the house.',
-        {"noun": "slops", "restated": "A weak and dirty soup filled the house."},
+        {"noun": "slops"},
     ),
+    ("company", 'Is the word "filled" literal? Joy filled the house.', {"noun": "house"}),
     ("company", 'Is the word "filled" literal? Joy filled her.', None),
     ("company", "Slops filled the house.", None),
     (

@@ -81,5 +81,5 @@ FILLERS: Mapping[str, Filler] = {
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "rare-sense": _filler(senses.rare_sense, "word lemma sense", senses.about),
-    "company": _filler(senses.company, "noun sense restated", senses.about_company),
+    "company": _filler(senses.company, "noun sense", senses.about_company),
 }

@@ -1,4 +1,4 @@
-"""The marked word of a sentence: its basic sense, and a rare noun that it keeps company with."""
+"""The marked word of a sentence: its basic sense, and the noun that it keeps company with."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from promptfix.formats import Sense, Tables
 from promptfix.records import Span
 from promptfix.slots.lemmas import base
-from promptfix.slots.words import Piece, meets, pieces
+from promptfix.slots.words import STOP, Piece, meets, pieces
 
 _QUOTE = r"[\"'\u201c\u201d\u2018\u2019`*_]{1,2}"
 _NAMED = (
@@ -16,13 +16,7 @@ _NAMED = (
     re.compile(r"(?<!\w)(?P<mark>\*{1,2}|_{1,2})(?P<word>[\w-]+)(?P=mark)(?!\w)"),
     re.compile(r"[\"\u201c](?P<word>[\w-]+)[\"\u201d]"),
 )
-_ARTICLE = re.compile(r"^(?:an?|the)\s+")
-_DETERMINED = re.compile(
-    r"(?i)\b(?:an?|the|my|your|his|her|its|our|their|this|that|these|those|no|every|any)\s+$"
-)
 _ASKS = frozenset("literal literally metaphor metaphorical metaphorically figurative".split())
-
-
 REACH = 5
 """Words between which a noun counts as company of the marked word."""
 
@@ -54,32 +48,18 @@ def _entry(text: str, span: Span | None, known: Mapping[str, Sense]) -> dict[str
 
 
 def company(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """A noun that few texts have beside the marked word: `noun`, `sense`, `restated`.
-
-    `restated` is the sentence with the noun's sense in its place.
-    """
-    marked = find_marked(text)
-    noun = _beside(text, marked, tables) if marked else None
-    if marked is None or noun is None or not meets(Span(start=noun.start, end=noun.end), span):
+    """The noun that stands beside the marked word: `noun`, `sense`."""
+    found = _beside(text, tables)
+    if found is None or not meets(found[0], span):
         return None
-    meaning = tables.rare[_noun(noun, tables)].sense
-    around = _sentence(text, marked.use)
-    before = text[around[0].start : noun.start]
-    behind = text[noun.end : around[-1].end]
-    told = _ARTICLE.sub("", meaning) if _DETERMINED.search(before) else meaning
-    restated = f"{before}{told}{behind}"
-    return {
-        "noun": noun.low,
-        "sense": meaning,
-        "restated": restated[:1].upper() + restated[1:] + ".",
-    }
+    at, entry = found
+    return {"noun": at.of(text).lower(), "sense": entry.sense}
 
 
 def about_company(text: str, tables: Tables) -> Span | None:
     """Where the noun beside the marked word stands."""
-    marked = find_marked(text)
-    noun = _beside(text, marked, tables) if marked else None
-    return Span(start=noun.start, end=noun.end) if noun else None
+    found = _beside(text, tables)
+    return found[0] if found else None
 
 
 def about(text: str, tables: Tables) -> Span | None:
@@ -134,15 +114,20 @@ def _explained(text: str, lemma: str) -> bool:
     return bool(re.search(rf"(?i)\b(?:to {word} is to|an? {word} is an?|{word} means)\b", text))
 
 
-def _beside(text: str, marked: Marked, tables: Tables) -> Piece | None:
-    """The nearest rare noun behind the marked word, else the nearest before it."""
+def _beside(text: str, tables: Tables) -> tuple[Span, Sense] | None:
+    """The noun of the tables that stands nearest to the marked word, behind it if there is one.
+
+    A rare one goes first: it is what a reader may not know.
+    """
+    marked = find_marked(text)
+    if marked is None:
+        return None
     words = [piece for piece in _sentence(text, marked.use) if piece.kind == "word"]
     behind = [word for word in words if word.start >= marked.use.end][:REACH]
     before = [word for word in words if word.end <= marked.use.start][::-1][:REACH]
-    return next((word for word in behind + before if _noun(word, tables)), None)
-
-
-def _noun(word: Piece, tables: Tables) -> str:
-    """The base form of a rare noun, else nothing."""
-    lemma = base(word.low, tables.rare)
-    return lemma if lemma and tables.rare[lemma].pos == "noun" else ""
+    for table in (tables.rare, tables.senses):
+        for word in behind + before:
+            lemma = base(word.low, table)
+            if lemma and table[lemma].pos == "noun" and word.low not in STOP:
+                return Span(start=word.start, end=word.end), table[lemma]
+    return None
