@@ -17,10 +17,9 @@ from promptfix.lens import model_sha256
 from promptfix.mining.outcomes import AnswerCache
 from promptfix.models import LocalModel
 from promptfix.network import Network
-from promptfix.records import Answer, Prompt, Sampling
+from promptfix.records import ANSWER_TOKENS, Answer, Prompt, Sampling
 from promptfix.tasks import Item, correct, final
 
-MAX_TOKENS = 96
 TEMPERATURE = 0.7
 
 
@@ -73,7 +72,7 @@ class Asker:
         self.network = network
         self._name, self._cache = model_sha256(model)[:12], cache
         self._greedy = AnswerCache(
-            LocalModel(network), cache / f"answers-{self._name}.jsonl", MAX_TOKENS
+            LocalModel(network), cache / f"answers-{self._name}.jsonl", ANSWER_TOKENS
         )
 
     def greedy(self, items: Sequence[Item], sent: Sent) -> Said:
@@ -90,7 +89,7 @@ class Asker:
     def sampled(self, items: Sequence[Item], seed: int) -> list[str]:
         """One sample for each item."""
         file = self._cache / f"samples-{seed}-{self._name}.jsonl"
-        cache = AnswerCache(Sampler(LocalModel(self.network), seed), file, MAX_TOKENS)
+        cache = AnswerCache(Sampler(LocalModel(self.network), seed), file, ANSWER_TOKENS)
         return cache.answers([item.prompt for item in items])
 
     def tokens(self, prompts: Sequence[str], texts: Sequence[str]) -> int:

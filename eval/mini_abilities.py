@@ -21,7 +21,7 @@ from promptfix.mini import leaks
 from promptfix.mini.corpus.mix import Mixture
 from promptfix.models import LocalModel
 from promptfix.network import load_network
-from promptfix.records import Prompt
+from promptfix.records import ANSWER_TOKENS, Prompt
 from promptfix.slots.lemmas import base
 from promptfix.tasks import Item, correct, final, load
 
@@ -37,7 +37,6 @@ SETS = {
 HAND_TYPED = "hand-typed"
 VUA_SAMPLE = 2000
 TRAINING_SAMPLE = 150_000
-MAX_TOKENS = 96
 
 
 def items_of(name: str, data: Path) -> list[Item]:
@@ -83,7 +82,7 @@ def training_ngrams(data: Path) -> set[tuple[str, ...]]:
 def measure(model: LocalModel, items: list[Item]) -> dict[str, int]:
     """Answer the items and count."""
     prompts = [Prompt(text=item.prompt) for item in items]
-    answers = model.answer_many(prompts, max_tokens=MAX_TOKENS, batch=64)
+    answers = model.answer_many(prompts, max_tokens=ANSWER_TOKENS, batch=64)
     right = sum(correct(a.text, i.gold) for a, i in zip(answers, items, strict=True))
     silent = sum(final(answer.text) is None for answer in answers)
     counts = {"n": len(items), "correct": right, "without_answer": silent}

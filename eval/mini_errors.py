@@ -19,11 +19,10 @@ from typing import NamedTuple
 from eval.common import WEIGHTS, data_folder, share, write_result
 from promptfix.models import LocalModel
 from promptfix.network import load_network
-from promptfix.records import Prompt
+from promptfix.records import ANSWER_TOKENS, Prompt
 from promptfix.tasks import Item, correct, load
 
 SETS = ("svamp-train", "mawps-train")
-MAX_TOKENS = 96
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PLAIN = r"(\d+(?:\.\d+)?)(?!\.?\d)"
 """A number, and not the beginning of one like "3.75.50", which mini writes at times."""
@@ -94,7 +93,7 @@ def census(model: LocalModel, file: Path) -> dict[str, int]:
     items: list[Item] = load(file)
     rows = {row["id"]: row for row in map(json.loads, file.read_text("utf-8").splitlines())}
     prompts = [Prompt(text=item.prompt) for item in items]
-    answers = model.answer_many(prompts, max_tokens=MAX_TOKENS, batch=64)
+    answers = model.answer_many(prompts, max_tokens=ANSWER_TOKENS, batch=64)
     kinds = Counter(
         "right"
         if correct(answer.text, item.gold)

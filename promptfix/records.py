@@ -202,10 +202,14 @@ class Verification(Record):
     checks: tuple[Check, ...]
 
 
+ANSWER_TOKENS = 96
+"""The longest answer where nobody says otherwise; mining and evaluation answer so, too."""
+
+
 class Sampling(Record):
     """How the model is to write its answer."""
 
-    max_tokens: int = Field(default=96, ge=1)
+    max_tokens: int = Field(default=ANSWER_TOKENS, ge=1)
     temperature: float = Field(default=0.0, ge=0.0)
     """0 takes the likeliest token each time."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)

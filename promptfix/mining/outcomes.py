@@ -15,7 +15,7 @@ import numpy.typing as npt
 from promptfix.formats import Annotation
 from promptfix.library import Library
 from promptfix.mining.files import append
-from promptfix.records import Answer, Prompt, Span
+from promptfix.records import ANSWER_TOKENS, Answer, Prompt, Span
 from promptfix.rewriting import note
 from promptfix.tasks import Item, correct
 
@@ -53,7 +53,7 @@ class AnswerCache:
 
     CHUNK = 512
 
-    def __init__(self, model: Answerer, path: Path | None, max_tokens: int = 96) -> None:
+    def __init__(self, model: Answerer, path: Path | None, max_tokens: int = ANSWER_TOKENS) -> None:
         """Use a model; `path` None keeps nothing on disk."""
         self._model, self._path, self._max_tokens = model, path, max_tokens
         self._known: dict[str, str] = {}

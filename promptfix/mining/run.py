@@ -42,7 +42,7 @@ from promptfix.models import LocalModel
 from promptfix.network import Dtype, Network, load_network
 from promptfix.neuronpedia import load_readings
 from promptfix.packing import is_small, pack
-from promptfix.records import Prompt
+from promptfix.records import ANSWER_TOKENS, Prompt
 from promptfix.remote import SYSTEM, RemoteModel
 from promptfix.sae import Sae
 from promptfix.tasks import DataError, Item, Task, digest, load
@@ -66,7 +66,7 @@ class Job:
     annotations: Path
     cache: Path
     seed: int = 0
-    max_tokens: int = 96
+    max_tokens: int = ANSWER_TOKENS
     null_runs: int = 39
     """How often the search is run again on shuffled outcomes."""
     texts: int = 2400
