@@ -115,8 +115,10 @@ def change_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
         gained = rng.random() < 0.5
         verb = rng.choice(_GAINED if gained else _LOST)
         k, b = rng.randint(20, 90), rng.randint(2, 18)
-        row = _compared(rng, story, v=verb, k=k, b=b, s=b if gained else -b, c=rng.randint(2, 40))
-        yield {"id": f"change-{seed}-{n}", **row, "group": verb, "kind": "change-direction"}
+        numbers = {"k": k, "b": b, "s": b if gained else -b, "c": rng.randint(2, 40)}
+        told = story.tell(rng, idle=_IDLE, v=verb, **numbers)
+        row = {"question": told, "answer": story.answer(**numbers), "group": verb, "needed": True}
+        yield {"id": f"change-{seed}-{n}", **row, "kind": "change-direction"}
 
 
 def _row(question: str, story: Wording, word: str, **numbers: int) -> dict[str, Any]:
@@ -175,8 +177,8 @@ def _difference(rng: Random) -> dict[str, Any]:
     return _compared(rng, rng.choice(wordings("differences")), **numbers)
 
 
-def _compared(rng: Random, story: Wording, v: str = "", **numbers: int) -> dict[str, Any]:
-    told = story.tell(rng, idle=_IDLE, v=v, **numbers)
+def _compared(rng: Random, story: Wording, **numbers: int) -> dict[str, Any]:
+    told = story.tell(rng, idle=_IDLE, **numbers)
     row = {"question": told, "answer": story.answer(**numbers), "group": story.group}
     return row | {"needed": True}
 
