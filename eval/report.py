@@ -154,6 +154,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "detectors": detectors,
     "math": partial(evaluation, "math"),
     "metaphor": partial(evaluation, "metaphor"),
+    "metaphor-rare-words": partial(evaluation, "metaphor-rare-words"),
     "math-gates": partial(gates, "math"),
     "metaphor-gates": partial(gates, "metaphor"),
 }

@@ -106,6 +106,56 @@ def test_two_kinds_in_equal_groups_are_added_first(text: str, pair: tuple[str, s
 
 
 @pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        (
+            "Ida has 4 boxes with 6 pens in each box and 3 extra pens. How many pens does Ida have "
+            "in all?",
+            ("product", "sum"),
+        ),
+        (
+            "Ida has 4 boxes. Each box holds 6 pens. She lost 3 pens. How many pens are left?",
+            ("product", "difference"),
+        ),
+        (
+            "Ida has 8 boxes. She sold 3 boxes. Each box holds 6 pens. How many pens does she have "
+            "now?",
+            ("difference", "product"),
+        ),
+        (
+            "Ida baked 30 rolls and ate 6 rolls. She put 4 rolls in each bag. How many bags did "
+            "she fill?",
+            ("difference", "quotient"),
+        ),
+        (
+            "A school has 4 floors. Each floor has 6 rooms. Each room has 9 desks. How many desks "
+            "does the school have?",
+            ("product", "product"),
+        ),
+    ],
+)
+def test_one_size_with_something_beside_it_takes_two_steps(
+    text: str, pair: tuple[str, str]
+) -> None:
+    """Things or groups beside the equal groups are added or taken away at their own level."""
+    assert _of(text) == pair
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There are 4 bags with 5 red figs and 6 blue figs in each bag. How many red figs are there?",
+        "Ida has 4 boxes with 6 pens in each box and 3 loose pens. How many boxes does Ida have?",
+        "There are 4 bags with 5 figs and 6 nuts in each bag. How many figs and nuts are in one "
+        "bag?",
+    ],
+)
+def test_a_question_about_a_part_of_equal_groups_gets_nothing(text: str) -> None:
+    """One kind of the things, the groups themselves, or a single group."""
+    assert _of(text) is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         # two numbers, four numbers
