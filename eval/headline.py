@@ -1,8 +1,8 @@
 """Put the figures that matter into one file: `python -m eval.headline`.
 
 Reads what the other scripts wrote (eval/results/math.json, metaphor.json, their runs on other
-seeds, on rare words and on mini-2, sae_quality.json, false_fires.json) and the library. What was not measured is
-null. Writes eval/results/headline.json.
+seeds, on rare words and on mini-2, sae_quality.json, false_fires.json) and the library. What was
+not measured is null. Writes eval/results/headline.json.
 """
 
 from __future__ import annotations

@@ -109,8 +109,10 @@ def test_two_kinds_in_equal_groups_are_added_first(text: str, pair: tuple[str, s
     ("text", "pair"),
     [
         (
-            "Ida has 4 boxes with 6 pens in each box and 3 extra pens. How many pens does Ida have "
-            "in all?",
+            (
+                "Ida has 4 boxes with 6 pens in each box and 3 extra pens. How many pens does "
+                "Ida have in all?"
+            ),
             ("product", "sum"),
         ),
         (
@@ -118,18 +120,24 @@ def test_two_kinds_in_equal_groups_are_added_first(text: str, pair: tuple[str, s
             ("product", "difference"),
         ),
         (
-            "Ida has 8 boxes. She sold 3 boxes. Each box holds 6 pens. How many pens does she have "
-            "now?",
+            (
+                "Ida has 8 boxes. She sold 3 boxes. Each box holds 6 pens. How many pens does "
+                "she have now?"
+            ),
             ("difference", "product"),
         ),
         (
-            "Ida baked 30 rolls and ate 6 rolls. She put 4 rolls in each bag. How many bags did "
-            "she fill?",
+            (
+                "Ida baked 30 rolls and ate 6 rolls. She put 4 rolls in each bag. How many bags "
+                "did she fill?"
+            ),
             ("difference", "quotient"),
         ),
         (
-            "A school has 4 floors. Each floor has 6 rooms. Each room has 9 desks. How many desks "
-            "does the school have?",
+            (
+                "A school has 4 floors. Each floor has 6 rooms. Each room has 9 desks. How many "
+                "desks does the school have?"
+            ),
             ("product", "product"),
         ),
     ],
@@ -144,10 +152,12 @@ def test_one_size_with_something_beside_it_takes_two_steps(
 @pytest.mark.parametrize(
     "text",
     [
-        "There are 4 bags with 5 red figs and 6 blue figs in each bag. How many red figs are there?",
+        "There are 4 bags with 5 red figs and 6 blue ones in each. How many red figs are there?",
         "Ida has 4 boxes with 6 pens in each box and 3 loose pens. How many boxes does Ida have?",
-        "There are 4 bags with 5 figs and 6 nuts in each bag. How many figs and nuts are in one "
-        "bag?",
+        (
+            "There are 4 bags with 5 figs and 6 nuts in each bag. How many figs and nuts are in a "
+            "bag?"
+        ),
     ],
 )
 def test_a_question_about_a_part_of_equal_groups_gets_nothing(text: str) -> None:
