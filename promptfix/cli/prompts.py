@@ -32,6 +32,15 @@ DEMO = (
     "There are 3 quintets of dancers. How many dancers are there?",
     "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
     "How many days are there in 3 fortnights?",
+    "A library had 60 comics. It peddled 14 comics. How many comics does it have?",
+    (
+        'Is the word "quagmire" used literally or metaphorically in this sentence? '
+        "The talks became a quagmire."
+    ),
+    (
+        'Is the word "swallowed" used literally or metaphorically in this sentence? '
+        "He swallowed the calumny."
+    ),
     "A baker made 34 rolls. He sold 9. How many rolls are left?",
 )
 """What `demo` asks."""
