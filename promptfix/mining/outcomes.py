@@ -17,12 +17,17 @@ from promptfix.library import Library
 from promptfix.mining.files import append
 from promptfix.records import ANSWER_TOKENS, Answer, Prompt, Span
 from promptfix.rewriting import note
-from promptfix.tasks import Item, correct
+from promptfix.slots import Slots
+from promptfix.tasks import Item, Task, correct
 
 Ints = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 Progress: TypeAlias = Callable[[int], object]
 """Told how many more prompts are answered."""
+Noted: TypeAlias = tuple[list[str | None], list[str | None]]
+"""[items] twice: prompts with a note that the text as a whole gives, and that the word does which
+it is about. Where the two differ the second is left out, so that there is one outcome for a prompt.
+"""
 
 
 def _silent(_done: int) -> None:
@@ -118,7 +123,10 @@ def annotate(
     text: str, annotation: Annotation, library: Library, span: Span | None = None
 ) -> str | None:
     """The text with the annotation's note; None where a slot cannot be filled."""
-    slots = library.fill(annotation, text, span)
+    return _noted(text, annotation, library.fill(annotation, text, span))
+
+
+def _noted(text: str, annotation: Annotation, slots: Slots | None) -> str | None:
     words = note(annotation.template.format_map(slots)) if slots is not None else None
     return None if words is None else text + words
 
@@ -134,7 +142,7 @@ def measure(
 
     Raises as answering does.
     """
-    texts = {a.id: _texts(items, a, library) for a in annotations}
+    texts = _texts(items, annotations, library)
     asked = [(n, None, item.prompt) for n, item in enumerate(items)]
     for name, (whole, pointed) in texts.items():
         made = [w or p for w, p in zip(whole, pointed, strict=True)]
@@ -150,22 +158,35 @@ def measure(
 
 
 def _texts(
-    items: Sequence[Item], annotation: Annotation, library: Library
-) -> tuple[list[str | None], list[str | None]]:
-    """The noted prompts: filled from the text as a whole, and from the word it is about.
+    items: Sequence[Item], annotations: Sequence[Annotation], library: Library
+) -> dict[str, Noted]:
+    """Annotation id -> the noted prompts. What one parser fills is parsed once."""
+    by_parser: dict[tuple[str, Task], list[Annotation]] = {}
+    for annotation in annotations:
+        by_parser.setdefault((annotation.filler, annotation.task), []).append(annotation)
+    found: dict[str, Noted] = {}
+    for alike in by_parser.values():
+        slots = [_slots(item, alike[0], library) for item in items]
+        for annotation in alike:
+            both = [
+                (_noted(item.prompt, annotation, one), _noted(item.prompt, annotation, other))
+                for item, (one, other) in zip(items, slots, strict=True)
+            ]
+            whole = [one for one, _ in both]
+            pointed = [other if one is None or one == other else None for one, other in both]
+            found[annotation.id] = whole, pointed
+    return {annotation.id: found[annotation.id] for annotation in annotations}
 
-    Where the two differ the second is left out, so that there is one outcome for a prompt.
-    """
-    whole: list[str | None] = []
-    pointed: list[str | None] = []
-    for item in items:
-        mine = annotation.task == item.task
-        one = annotate(item.prompt, annotation, library) if mine else None
-        word = library.about(annotation, item.prompt) if mine else None
-        other = annotate(item.prompt, annotation, library, word) if word else None
-        whole.append(one)
-        pointed.append(other if one is None or one == other else None)
-    return whole, pointed
+
+def _slots(
+    item: Item, annotation: Annotation, library: Library
+) -> tuple[Slots | None, Slots | None]:
+    """What the text as a whole gives, and what the word does that a note would be about."""
+    if annotation.task != item.task:
+        return None, None
+    word = library.about(annotation, item.prompt)
+    told = library.fill(annotation, item.prompt, word) if word else None
+    return library.fill(annotation, item.prompt, None), told
 
 
 def _there(texts: Sequence[str | None]) -> Bools:
