@@ -1,8 +1,8 @@
 """Put the figures that matter into one file: `python -m eval.headline`.
 
 Reads what the other scripts wrote (eval/results/math.json, metaphor.json, their runs on other
-seeds, on rare words and on mini-2, sae_quality.json, false_fires.json) and the library. What was
-not measured is null. Writes eval/results/headline.json.
+seeds and on mini-2, sae_quality.json, false_fires.json) and the library. What was not measured is
+null. Writes eval/results/headline.json.
 """
 
 from __future__ import annotations
@@ -84,7 +84,6 @@ def headline(root: Path = ROOT) -> dict[str, Any]:
         "validated_features": validated.get("share"),
         "validated_features_random": validated.get("share_random_sae"),
         "false_fire_rate": quiet["edited"] / quiet["n"] if quiet else None,
-        "metaphor_rare_words": figures("metaphor-rare-words"),
         "mini_2": second if any(second.values()) else None,
         "seeds": {task: seeds(task) for task in TASKS},
         "hashes": {task: hashes(task) for task in TASKS},
