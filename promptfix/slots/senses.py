@@ -18,7 +18,7 @@ _NAMED = (
 )
 _ASKS = frozenset("literal literally metaphor metaphorical metaphorically figurative".split())
 REACH = 5
-"""Words between which a noun counts as company of the marked word."""
+"""How many words off a noun may stand and still be company of the marked word."""
 
 
 @dataclass(frozen=True)

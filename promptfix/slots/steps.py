@@ -44,7 +44,7 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
 
     Nothing where one is spelled out or Roman, counts in a unit word, or is a relation of two, or
     where a word, a part or a unit brings in a third. Nor where so much is in each of so many, if
-    these are not to be shared out: there a reader who is told of two numbers takes them apart.
+    these are not to be shared out: told of two numbers there, mini takes one from the other.
     """
     del span
     if about_roman(text, tables):
