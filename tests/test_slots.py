@@ -296,10 +296,14 @@ def test_a_finding_about_a_word_is_answered_about_that_word() -> None:
 
 
 def test_a_note_about_a_word_never_says_what_kind_of_use_it_is() -> None:
-    """No annotation for metaphor names an answer."""
+    """No annotation for metaphor names an answer, and no sense that it may tell does."""
     for path in sorted(DATA.parent.glob("*.json")):
         template: str = json.loads(path.read_text("utf-8")).get("template", "").lower()
         assert not any(word in template for word in ("figurativ", "literal", "metaphor"))
+    for name in ("senses", "rare"):
+        for entry in json.loads((DATA / f"{name}.json").read_text("utf-8")).values():
+            told: str = entry["sense"].lower()
+            assert not any(word in told for word in ("figurativ", "literal", "metaphor"))
 
 
 @given(st.text(), st.sampled_from(sorted(FILLERS)))
