@@ -15,7 +15,7 @@ from promptfix import assembly, cli
 from promptfix.errors import LensError
 from promptfix.formats import Term
 from promptfix.pipeline import Pipeline, Policy
-from promptfix.records import Reading, Trace
+from promptfix.records import ANSWER_TOKENS, Reading, Trace
 from promptfix.settings import Settings
 from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
 
@@ -268,6 +268,12 @@ COMMANDS = [
     "mini train",
     *(f"sae {name}" for name in "list import train check readings".split()),
 ]
+
+
+def test_help_names_the_length_that_answers_have(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line loads no records for its help, so that the number stands there again."""
+    assert cli.run(["ask", "--help"]) == 0
+    assert f"default: {ANSWER_TOKENS}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -64,15 +64,12 @@ def ask(
     device: Device = None,
     dtype: DtypeName = None,
     as_json: AsJson = False,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="The longest answer, in tokens.")
-    ] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 96,
 ) -> None:
     """Repair a prompt and answer it, and the prompt as it came, to compare."""
-    from promptfix.records import GREEDY, Prompt, Sampling
+    from promptfix.records import Prompt, Sampling
 
     asked = Prompt(text=prompt_text(prompt))
-    sampling = GREEDY if max_tokens is None else Sampling(max_tokens=max_tokens)
     chosen = settings(
         model=model,
         sae=sae,
@@ -83,7 +80,7 @@ def ask(
     )
     loaded = pipeline(chosen)
     with busy("asking"):
-        trace = loaded.answer(asked, compare=True, sampling=sampling)
+        trace = loaded.answer(asked, compare=True, sampling=Sampling(max_tokens=max_tokens))
     _print_trace(trace, as_json=as_json)
 
 

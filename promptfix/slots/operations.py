@@ -16,6 +16,7 @@ from promptfix.slots.lemmas import stem
 from promptfix.slots.relations import sides
 from promptfix.slots.sums import is_start_unknown, told_sums, whole
 from promptfix.slots.words import (
+    EACH,
     after,
     counted,
     noun_key,
@@ -27,7 +28,6 @@ from promptfix.slots.words import (
 
 _HOW = re.compile(r"(?i)\bhow\s+(?:many|much|big|old|tall|long|heavy|far|fast)\b")
 _GAP = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
-_EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
 _FURTHER = re.compile(
     r"(?i)\b(?:left|remain\w*|more|fewer|less|another|rest|both|half|twice|double[ds]?|times|third"
     r"|quarter|percent|dozens?|average|altogether|equally|except|tenth)\b|%|\d/\d|\d\.\d"
@@ -144,7 +144,7 @@ def _grouped(text: str, asked: _Asked, told: Sequence[Told]) -> tuple[Told, Told
     sizes = [t for t in told if _is_size(text, t, head)]
     if len(sizes) == 1:
         return _with_total(sizes[0], told, head, content_of(asked.text))
-    if sizes or len(told) != 2 or not _EACH.search(asked.text):
+    if sizes or len(told) != 2 or not EACH.search(asked.text):
         return None
     behind = content_of(asked.text)
     groups = [t for t in told if not t.rate and t.head != head and stem(t.head) in behind]
@@ -213,7 +213,7 @@ def _is_way(text: str, told: Sequence[Told]) -> bool:
 
 def _is_all_of(asked: _Asked, told: Sequence[Told]) -> bool:
     """Whether so many in each of so many are told, and all of them are asked for."""
-    if len(told) != 2 or not asked.noun or _EACH.search(asked.text):
+    if len(told) != 2 or not asked.noun or EACH.search(asked.text):
         return False
     head = asked.noun[-1]
     money = head in {"dollar", "money"} or _PAID.search(asked.text)

@@ -9,6 +9,7 @@ from promptfix.slots.numerals import about_roman
 from promptfix.slots.operations import operation
 from promptfix.slots.units import PARTS, UNITS, tells_smaller
 from promptfix.slots.words import (
+    EACH,
     SMALL,
     TENS,
     Quantity,
@@ -31,7 +32,6 @@ _AGAIN = re.compile(
     r"(?i)\b(?:perimeter|(?:around|round) (?:it|a)|there and back|twins|triplets|whole year)\b"
 )
 """What takes a side, a way or a share several times over."""
-_EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
 _ASKED = re.compile(r"(?i)\bhow\s+(?:many|much)((?:\s+\w+){0,3})")
 _RELATED = re.compile(
     r"(?i)\b(?:more|fewer|less|\w+er)\b[^.?!]*\bthan\b|\d(?:\s+\w+)?\s+(?:fewer|less)\b"
@@ -54,7 +54,7 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
         return None
     if any(pattern.search(text) for pattern in (_HIDDEN, _SIZED, _AGAIN)):
         return None
-    if _EACH.search(text) and not _shared(text, tables):
+    if EACH.search(text) and not _shared(text, tables):
         return None
     if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
         return None

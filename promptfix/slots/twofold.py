@@ -15,6 +15,7 @@ from promptfix.records import Span
 from promptfix.slots.described import TIMES, Told, content_of, describe, lows_of, verbal
 from promptfix.slots.lemmas import bases, stem
 from promptfix.slots.words import (
+    EACH,
     Piece,
     after,
     counted,
@@ -74,7 +75,6 @@ _CHAIN = re.compile(
 _NAMED = re.compile(r"(?P<name>[A-Z]\w+) (?:has|had|did|owns) (?P<n>\d+) (?!more|fewer|less)[a-z]")
 _HELPS = re.compile(r"(?i)\b(?:did|does|do|is|are|was|were|have|has|had|in|on|at)\b")
 _DOING = frozenset(stem(verb) for verb in _GAINS | _LOSSES) | {"pick", "take", "play"}
-_EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
 
 Pair = tuple[str, str]
 _NAMES = {1: "sum", -1: "difference"}
@@ -303,7 +303,7 @@ def _part(problem: _Problem) -> Pair | None:
 def _all_of(problem: _Problem) -> Pair | None:
     """All of three amounts of the same things."""
     roles = problem.roles
-    if not _neutral(problem) or _COMPARED.match(problem.asked) or _EACH.search(problem.text):
+    if not _neutral(problem) or _COMPARED.match(problem.asked) or EACH.search(problem.text):
         return None
     if _WAY.search(problem.text) or _SOME.search(problem.before) or _FIRST.search(problem.asked):
         return None

@@ -30,6 +30,8 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 VALUES = {w: n for n, w in enumerate(SMALL)} | {w: 10 * n for n, w in enumerate(TENS, 2)}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 
+EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
+"""Words that say so much of one of several."""
 STOP = frozenset(
     """
     a about after all also am among an and any are as at away back be because been before being
