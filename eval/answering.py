@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eval.arms import Sent
+from eval.arms import Repairs, Sent, texts_of
 from promptfix.chat import encode_ids
+from promptfix.following import strays
 from promptfix.lens import model_sha256
+from promptfix.library import Library
 from promptfix.mining.outcomes import AnswerCache
 from promptfix.models import LocalModel
 from promptfix.network import Network
@@ -57,6 +59,8 @@ class Said:
     right: npt.NDArray[np.bool_]
     tokens: int
     """Prompt and answer tokens, all passes together."""
+    withdrawn: int = 0
+    """Repaired prompts whose answers strayed from their notes and were not taken."""
 
     @property
     def silent(self) -> int:
@@ -80,6 +84,20 @@ class Asker:
         prompts = [text or item.prompt for text, item in zip(sent, items, strict=True)]
         texts = self._greedy.answers(prompts)
         return Said(texts, scored(texts, items), self.tokens(prompts, texts))
+
+    def repaired(self, items: Sequence[Item], repairs: Repairs, library: Library) -> Said:
+        """What the pipeline says to repaired prompts: the plain answer where theirs strays."""
+        said = self.greedy(items, texts_of(repairs))
+        astray = [
+            repair is not None and strays(repair, text, library)
+            for repair, text in zip(repairs, said.texts, strict=True)
+        ]
+        rows = [n for n, here in enumerate(astray) if here]
+        again = self.greedy([items[n] for n in rows], [None] * len(rows))
+        texts = list(said.texts)
+        for row, text in zip(rows, again.texts, strict=True):
+            texts[row] = text
+        return Said(texts, scored(texts, items), said.tokens + again.tokens, len(rows))
 
     def answered(self, items: Sequence[Item], texts: list[str]) -> Said:
         """Answers to the plain prompts that were had in some other way."""

@@ -21,11 +21,14 @@ from promptfix.tasks import Item, Task
 
 Sent: TypeAlias = list[str | None]
 """For each item what is sent instead of its prompt; None where the prompt goes as it is."""
+Repairs: TypeAlias = Sequence[Repair | None]
+"""For each item the repaired prompt, whose answer is held against its note as the pipeline does."""
 
 WARNING = "Read this once more with care; something in it is easily misread."
 AGAIN = "Read the question again: "
 PLACEBOS = (
     "template-only",
+    "template-unchecked",
     "generic",
     "generic-everywhere",
     "shuffled",
@@ -50,22 +53,19 @@ class Looked:
         return [trace.action == "repaired" for trace in self.traces]
 
     @property
+    def repairs(self) -> Repairs:
+        """The repaired prompts, with their notes."""
+        return [t.repair if t.action == "repaired" else None for t in self.traces]
+
+    @property
     def sent(self) -> Sent:
         """The repaired prompts."""
-        return [
-            t.repair.repaired.text if t.repair and t.action == "repaired" else None
-            for t in self.traces
-        ]
+        return texts_of(self.repairs)
 
     @property
     def by(self) -> list[str | None]:
         """The misunderstanding that an edit answers."""
-        return [
-            t.repair.edits[0].finding.misunderstanding
-            if t.repair and t.action == "repaired"
-            else None
-            for t in self.traces
-        ]
+        return [r.edits[0].finding.misunderstanding if r else None for r in self.repairs]
 
 
 def look(pipeline: Pipeline, items: Iterable[Item]) -> Looked:

@@ -1,7 +1,8 @@
 """What does looking cost? `python -m eval.bench_pipeline`.
 
-A cold start, quiet and repaired requests, and the memory of `serve` are measured. Plain, quiet and
-repaired requests are interleaved, so that a change in the machine's load hits all three. Each pair
+A cold start, quiet, repaired and withdrawn requests (whose answer does something else than its note
+says, so that the prompt is answered as it came), and the memory of `serve` are measured. Requests
+of all kinds are interleaved, so that a change in the machine's load hits all three. Each pair
 gives a ratio; the medians of the ratios are reported. Writes eval/results/bench_pipeline.json.
 """
 
@@ -29,6 +30,10 @@ QUIET = (
 NOISY = (
     "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
 )
+STRAYING = (
+    "A bridge 39 years old has 12 arches. Each arch was built of 132 stones. "
+    "How many stones are in the arches?"
+)
 BODY = b'{"model": "mini", "messages": [{"role": "user", "content": "What is 12 plus 30?"}]}'
 
 
@@ -50,34 +55,27 @@ def cold_start(prompt: str, runs: int) -> float:
 
 
 def ratios(prompt: str, pairs: int) -> dict[str, float]:
-    """Quiet over plain on one prompt, and repaired over plain on one that is repaired."""
+    """Over plain answers: a quiet prompt, one that is repaired, one whose answer is not taken."""
     from promptfix import Pipeline, Prompt, Sampling
 
-    pipeline = Pipeline.load()
-    sampling = Sampling(max_tokens=TOKENS)
-    quiet, noisy = Prompt(text=QUIET), Prompt(text=prompt)
-    looked_at = pipeline.answer(quiet, sampling=sampling)
-    assert looked_at.action == "none"
-    assert looked_at.answer
-    trace = pipeline.answer(noisy)
-    assert trace.action == "repaired", f"{prompt!r} is not repaired by this library"
+    pipeline, sampling = Pipeline.load(), Sampling(max_tokens=TOKENS)
+    asked = {"none": QUIET, "repaired": prompt, "withdrawn": STRAYING}
+    for action, text in asked.items():
+        seen = pipeline.answer(text, sampling=sampling)
+        assert seen.action == action, f"{text!r} is not {action} by this library, but {seen.action}"
     rows: list[dict[str, float]] = []
     for _ in range(pairs):
-        plain = seconds(lambda: pipeline.model.answer(quiet, sampling=sampling))
-        look = seconds(lambda: pipeline.answer(quiet, sampling=sampling))
-        bare = seconds(lambda: pipeline.model.answer(noisy, sampling=sampling))
-        mended = seconds(lambda: pipeline.answer(noisy, sampling=sampling))
-        rows.append(
-            {
-                "quiet_over_plain": look / plain,
-                "repaired_over_plain": mended / bare,
-                "plain_ms": 1000 * plain,
-                "quiet_ms": 1000 * look,
-                "repaired_ms": 1000 * mended,
-            }
-        )
+        row: dict[str, float] = {}
+        for name, text in zip(("quiet", "repaired", "withdrawn"), asked.values(), strict=True):
+            given = Prompt(text=text)
+            plain = seconds(lambda given=given: pipeline.model.answer(given, sampling=sampling))
+            ours = seconds(lambda given=given: pipeline.answer(given, sampling=sampling))
+            row |= {f"{name}_over_plain": ours / plain, f"{name}_ms": 1000 * ours}
+            row.setdefault("plain_ms", 1000 * plain)
+        rows.append(row)
     found = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
-    return found | {"quiet_tokens": looked_at.answer.completion_tokens}
+    quiet = pipeline.answer(QUIET, sampling=sampling).answer
+    return found | {"quiet_tokens": quiet.completion_tokens if quiet else 0}
 
 
 def serve_memory() -> float:

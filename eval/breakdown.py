@@ -15,7 +15,7 @@ from eval.stats import Bools, Floats
 
 TRAINED = frozenset(
     "unknown-unit-word irrelevant-quantity extra-step difference-asked literal-reading "
-    "unknown-sense wrong-operation missing-step".split()
+    "unknown-sense wrong-steps".split()
 )
 """Kinds of note that the embedded model has read in training (MODEL_CARD.md); others are new."""
 BINS = 10

@@ -14,7 +14,7 @@ import torch
 
 from eval import probes
 from eval.answering import Asker
-from eval.arms import template_notes, templates, texts_of
+from eval.arms import template_notes, templates
 from eval.items import Sets
 from promptfix.detection import detect
 from promptfix.microscope import Microscope
@@ -47,11 +47,11 @@ def gates(
         "sae": own_scores(pipeline, template),
         "entropy": asker.likelihood(texts, plain.texts)[1],
     }
-    noted = texts_of(template_notes(pipeline, sets.mined, templates(pipeline, sets.task)))
-    mined = [item for item, text in zip(sets.mined, noted, strict=True) if text is not None]
+    noted = template_notes(pipeline, sets.mined, templates(pipeline, sets.task))
+    mined = [item for item, repair in zip(sets.mined, noted, strict=True) if repair]
     if mined:
         before = asker.greedy(mined, [None] * len(mined)).right
-        after = asker.greedy(mined, [text for text in noted if text is not None]).right
+        after = asker.repaired(mined, [r for r in noted if r], pipeline.library).right
         # As in mining: a prompt that stays wrong with the note says nothing.
         some = [n for n in range(len(mined)) if before[n] or after[n]]
         learnt_from = [mined[n] for n in some]

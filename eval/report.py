@@ -66,6 +66,7 @@ def speed() -> str:
             ("`promptfix ask` from a cold start", f"{found['cold_start_s']:.1f} s", "< 6 s"),
             (f"nothing fires / {plain}", f"{found['quiet_over_plain']:.3f}", "<= 1.05"),
             ("repaired / plain answer", f"{found['repaired_over_plain']:.2f}", "<= 1.5"),
+            ("withdrawn / plain answer", f"{found['withdrawn_over_plain']:.2f}", ""),
             ("resident memory of `serve`", f"{found['serve_rss_mb']:.0f} MB", "< 1000 MB"),
         ],
     )

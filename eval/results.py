@@ -35,6 +35,7 @@ def arm_row(said: Said, plain: Said, flagged: Sequence[bool], sets: Sets) -> dic
         **stats.flips(said.right, plain.right),
         "flagged": stats.flips(said.right[here], plain.right[here]) | {"n": int(here.sum())},
         "tokens": said.tokens,
+        "withdrawn": said.withdrawn,
         "without_answer": said.silent,
         "per_set": per_set(said, sets),
     }

@@ -36,28 +36,35 @@ from promptfix.tasks import Item, Task
 ARMS = ("promptfix", *arms.PLACEBOS, "oracle")
 
 
-def sent_by(
+def repaired_by(
     pipeline: Pipeline,
     looked: arms.Looked,
     items: Sequence[Item],
     task: Task,
     random_features: Floats,
-    seed: int,
-) -> dict[str, arms.Sent]:
-    """What the arms that send one greedy prompt for an item send."""
-    flagged = looked.flagged
+) -> dict[str, arms.Repairs]:
+    """The repairs of the arms that differ from promptfix in nothing but the gate."""
     notes = arms.template_notes(pipeline, items, arms.templates(pipeline, task))
-    template = arms.texts_of(notes)
-    warned, twice = arms.everywhere(items, arms.WARNING), arms.reread(items)
-    can = np.array([text is not None for text in template], dtype=np.bool_)
-    lucky = at_rate(random_features, can, sum(flagged)).tolist()
+    can = np.array([note is not None for note in notes], dtype=np.bool_)
+    lucky = at_rate(random_features, can, sum(looked.flagged)).tolist()
     return {
-        "promptfix": looked.sent,
-        "template-only": template,
+        "promptfix": looked.repairs,
+        "template-only": notes,
+        "random-features": [n if here else None for n, here in zip(notes, lucky, strict=True)],
+    }
+
+
+def sent_by(
+    pipeline: Pipeline, looked: arms.Looked, items: Sequence[Item], template: arms.Sent, seed: int
+) -> dict[str, arms.Sent]:
+    """What the arms send whose answers are taken as they are."""
+    flagged = looked.flagged
+    warned, twice = arms.everywhere(items, arms.WARNING), arms.reread(items)
+    return {
+        "template-unchecked": template,
         "generic": arms.gated(warned, flagged),
         "generic-everywhere": warned,
         "shuffled": arms.shuffled(looked, items, pipeline.library, seed),
-        "random-features": arms.gated(template, lucky),
         "re2": arms.gated(twice, flagged),
         "re2-everywhere": twice,
     }
@@ -102,19 +109,27 @@ def evaluate(
     began = monotonic()
     plain = asker.greedy(items, [None] * len(items))
     random_features = chance(sae, asker, [item.prompt for item in items], seed)
-    sent = sent_by(pipeline, looked, items, task, random_features, seed)
+    repairs = repaired_by(pipeline, looked, items, task, random_features)
+    template = arms.texts_of(repairs["template-only"])
+    sent = sent_by(pipeline, looked, items, template, seed)
     wanted = {"promptfix", *chosen}
-    said = {name: asker.greedy(items, texts) for name, texts in sent.items() if name in wanted}
+    everywhere = asker.repaired(items, repairs["template-only"], pipeline.library)
+    said = {
+        name: asker.repaired(items, some, pipeline.library)
+        for name, some in repairs.items()
+        if name in wanted
+    }
+    said |= {name: asker.greedy(items, texts) for name, texts in sent.items() if name in wanted}
+    sent |= {name: arms.texts_of(some) for name, some in repairs.items()}
     again = sampled_arms(asker, items, looked.flagged, plain, seed)
     said |= {name: one for name, one in again.items() if name in chosen}
     best = oracle(pipeline, asker, items, task) | plain.right
     seconds["answering"] = monotonic() - began
     rows = {name: arm_row(one, plain, looked.flagged, sets) for name, one in said.items()}
     rivals = gates(pipeline, sae, asker, sets, seed)
-    template = said.get("template-only") or asker.greedy(items, sent["template-only"])
     result = summary(plain, said, best, sets) | {
         "arms": rows,
-        "gates": {n: gate_row(g, template, plain, looked, sets) for n, g in rivals.items()},
+        "gates": {n: gate_row(g, everywhere, plain, looked, sets) for n, g in rivals.items()},
         "kinds": by_kind(said["promptfix"], plain, looked),
         "notes": by_training(said["promptfix"], plain, looked, sets),
         "lemmas": by_lemma(said["promptfix"], plain, sets) if figurative else None,

@@ -4,7 +4,7 @@
     detect    which known misunderstandings does that match?             detection.py
     rewrite   which annotations answer them, and where do they go?       rewriting.py
     verify    the repaired prompt is read: did the findings clear?       detection.py
-    answer    what does the model say?                                   models.py
+    answer    what does the model say, and does that follow the notes?   models.py, following.py
 
 `read` and `answer` run a neural network and are passed in; all else is a pure function.
 """
@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checka
 from promptfix.clock import Clock
 from promptfix.detection import Detection, Ruleset, detect, verify
 from promptfix.errors import PromptTooLong
+from promptfix.following import checkable, strays
 from promptfix.formats import Status
 from promptfix.library import Library
 from promptfix.records import (
@@ -228,12 +229,28 @@ class Pipeline:
         clock, original = Clock(trace.seconds), None
         with clock("answer"):
             answer = self.model.answer(trace.in_force, prefill, sampling)
+            if self.strays(trace, answer):
+                trace = trace.model_copy(update={"action": "withdrawn", "strayed": answer})
+                answer = self.model.answer(trace.in_force, prefill, sampling)
         if compare:
             with clock("compare"):
                 alike = trace.in_force == trace.prompt
                 original = answer if alike else self.model.answer(trace.prompt, prefill, sampling)
         made = {"answer": answer, "original_answer": original, "seconds": clock.seconds}
         return trace.model_copy(update=made)
+
+    def checks(self, trace: Trace) -> bool:
+        """Say whether an answer to this repaired prompt is held against its notes.
+
+        Those of another model are not: they show their sums in other ways, or none.
+        """
+        repair = trace.repair if trace.action == "repaired" else None
+        return bool(repair and self.policy.answers is None and checkable(repair, self.library))
+
+    def strays(self, trace: Trace, answer: Answer) -> bool:
+        """Say whether an answer does something else than its notes say: it is not taken then."""
+        repair = trace.repair if self.checks(trace) else None
+        return repair is not None and strays(repair, answer.text, self.library)
 
     def diagnose(
         self, prompt: Prompt | str, *, mode: Mode = "repair", keep: bool = True

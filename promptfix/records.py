@@ -20,9 +20,10 @@ Kind: TypeAlias = Literal["user", "readout", "template"]
 Mode: TypeAlias = Literal["off", "detect", "repair"]
 """How far the flow may go: answer only; also look and report; also rewrite the prompt."""
 
-Action: TypeAlias = Literal["none", "detected", "repaired", "skipped", "error"]
+Action: TypeAlias = Literal["none", "detected", "repaired", "withdrawn", "skipped", "error"]
 """What came of a request: nothing fired; something fired and the prompt was left alone; the
-prompt was rewritten; the prompt was not read (mode off, or too long); looking failed."""
+prompt was rewritten; it was, but the answer did something else than the note says, so that the
+prompt was answered as it came; the prompt was not read (mode off, or too long); looking failed."""
 
 
 class Record(BaseModel):
@@ -279,6 +280,8 @@ class Trace(Record):
     verification: Verification | None = None
     answer: Answer | None = None
     """None if no answer was asked for."""
+    strayed: Answer | None = None
+    """The answer to the repaired prompt, where it was not taken: see `action`."""
     original_answer: Answer | None = None
     """The answer to the prompt as it came, if the two were to be compared."""
     failure: str | None = None

@@ -59,6 +59,7 @@ _TEXTS: Any = {
     "prompt": True,
     "failure": True,
     "answer": {"text"},
+    "strayed": {"text"},
     "original_answer": {"text"},
     "repair": {"original": True, "repaired": True, "edits": {"__all__": {"text"}}},
 }

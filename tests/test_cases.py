@@ -24,7 +24,7 @@ LIBRARY = load(ROOT / "detectors", ROOT / "annotations")
 KINDS = """
     unknown-unit-word spelled-number irrelevant-quantity reversed-comparison equal-groups
     start-unknown change-direction difference-asked literal-reading unknown-sense unknown-company
-    unknown-multiple unknown-fraction unstated-number roman-numeral wrong-operation missing-step
+    unknown-multiple unknown-fraction unstated-number roman-numeral wrong-steps
 """.split()
 CASES_FILE = "detectors/unit/cases.jsonl"
 RECORDED_FILE = "detectors/unit/tiny.recorded.json"

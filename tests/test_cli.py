@@ -98,6 +98,24 @@ def test_json_is_the_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert Trace.model_validate_json(capsys.readouterr().out).answer is None
 
 
+def test_an_answer_that_was_not_taken_is_shown(
+    capsys: pytest.CaptureFixture[str], fakes: FakeMicroscope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason, beside the repair that was not kept and the answer that was."""
+    model = FakeModel(lambda text: "2 * 12 = 24" if "[Note:" in text else "Answer: 288")
+
+    def build(settings: Settings) -> Pipeline:
+        library = with_detectors(assembly.load_library(settings), UNIT)
+        return Pipeline(fakes, model, library, Policy())
+
+    monkeypatch.setattr(assembly, "build", build)
+    assert cli.run(["ask", GROSS]) == 0
+    said = capsys.readouterr().out
+    assert "a repair that was not kept" in said
+    assert "2 * 12 = 24\n  it does something else than the note says" in said
+    assert said.endswith("answer\n  Answer: 288\n")
+
+
 def test_a_broken_microscope_is_said(
     capsys: pytest.CaptureFixture[str], fakes: FakeMicroscope
 ) -> None:

@@ -29,6 +29,7 @@ from promptfix.mini.corpus.surface import problem, spin
 from promptfix.mini.corpus.swapped import counted, swapped
 from promptfix.mini.corpus.worked import Worked, asked_phrase, for_training, read, retold
 from promptfix.slots import FILLERS
+from promptfix.slots.operations import operation
 from promptfix.tasks import correct, metaphor_prompt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -302,7 +303,7 @@ def test_held_out_words_can_be_noted(kind: str):
 
 def test_problems_of_one_step_are_told_in_many_ways_and_the_parser_is_right_where_it_speaks():
     """Shares, equal groups and wholes, by stories that were written without the parser."""
-    fill = FILLERS["operation"].fill
+    fill = operation
     rows = list(heldout_words.operation_problems(600, 3))
     wanted = {"shares": "quotient", "products": "product", "wholes": "difference"}
     assert len({row["group"] for row in rows}) > 150

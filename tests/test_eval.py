@@ -1,13 +1,14 @@
 """The evaluation's figures are what they are called, and its arms send what they say."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from eval import arms, headline, plots, stats
-from eval.answering import Said
+from eval.answering import Asker, Said
 from eval.breakdown import by_kind, by_lemma, by_training, reliability
 from eval.gates import own_scores
 from eval.items import Sets
@@ -17,6 +18,7 @@ from eval.report import TABLES, evaluation, gates
 from eval.results import arm_row, gate_row, summary
 from promptfix.formats import Term
 from promptfix.library import load
+from promptfix.mining.outcomes import AnswerCache
 from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
 from promptfix.rewriting import OPEN
@@ -110,6 +112,26 @@ def test_arms_send_what_they_say(pipeline):
     assert other[1:] == [None, None]
     assert arms.reread(items)[0].count(GROSS) == 2
     assert arms.gated(["x", "y", "z"], looked.flagged) == ["x", None, None]
+
+
+def test_what_strays_from_its_note_counts_as_the_plain_answer_does(pipeline, tmp_path):
+    """As in the pipeline, and both answers' tokens are counted."""
+
+    class Answers(FakeModel):
+        def answer_many(self, prompts, **_):
+            return [self.answer(prompt) for prompt in prompts]
+
+    def say(text):
+        return "2 * 12 = 24\nAnswer: 24" if "[Note:" in text else "Answer: 288"
+
+    items = [replace(item, gold="288") for item in _items(GROSS, PLAIN)]
+    asker = Asker.__new__(Asker)
+    asker._greedy = AnswerCache(Answers(say), tmp_path / "answers.jsonl")
+    asker.tokens = lambda prompts, _: len(prompts)
+    looked = arms.look(pipeline, items)
+    said = asker.repaired(items, looked.repairs, pipeline.library)
+    assert said.texts == ["Answer: 288"] * 2
+    assert (said.right.tolist(), said.tokens, said.withdrawn) == ([True, True], 3, 1)
 
 
 def test_the_gate_scores_the_word_that_a_note_speaks_of(pipeline):

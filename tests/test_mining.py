@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptfix.evidence import LEAST_RATIO, harm_bound
+from promptfix.library import load as load_library
 from promptfix.mining.calibration import calibrate, cautious, served, together
 from promptfix.mining.conflicts import Pairs, conflict
 from promptfix.mining.files import write_text
-from promptfix.mining.outcomes import AnswerCache
+from promptfix.mining.outcomes import AnswerCache, measure
 from promptfix.mining.readings import _line
 from promptfix.mining.search import STAYS, Half, Search
 from promptfix.mining.selection import Choice, Screen, fold_of, folds_of, told, weighted
 from promptfix.records import Answer
-from promptfix.tasks import DataError
+from promptfix.tasks import DataError, Item
+
+ROOT = Path(__file__).parents[1]
 
 
 def _noise(seed, prompts=400, columns=300):
@@ -348,6 +352,25 @@ def test_answers_are_asked_once_and_survive_a_torn_file(tmp_path):
     third = _Counting()
     assert AnswerCache(third, file).answers(["a", "bb"]) == ["1", "2"]
     assert third.asked == []
+
+
+def test_an_answer_that_strays_from_its_note_is_no_outcome_of_the_note(tmp_path):
+    """The plain one counts, as it would be given; another model's answers are taken as they are."""
+
+    class Strays(_Counting):
+        def answer_many(self, prompts, **how):
+            said = "2 * 144 = 287\nAnswer: 24"
+            answers = super().answer_many(prompts, **how)
+            texts = [said if "[Note:" in p.text else "Answer: 288" for p in prompts]
+            return [a.model_copy(update={"text": t}) for a, t in zip(answers, texts, strict=True)]
+
+    library = load_library(ROOT / "detectors", ROOT / "annotations")
+    (note,) = (a for a in library.annotations if a.id == "unit-word-statement")
+    prompt = "A shop has two gross of pencils. How many pencils is that?"
+    items = [Item("a", "math", prompt, "288", "a", prompt)]
+    cache = AnswerCache(Strays(), tmp_path / "answers.jsonl")
+    assert measure(items, [note], library, cache).uplift(note.id).tolist() == [0]
+    assert measure(items, [note], library, cache, checked=False).uplift(note.id).tolist() == [-1]
 
 
 def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(tmp_path):

@@ -11,7 +11,7 @@ from promptfix.formats import Detector, Status, Term
 from promptfix.library import Library, load
 from promptfix.measures import Bound, Measurement, Outcomes, Source
 from promptfix.pipeline import Pipeline, Policy
-from promptfix.records import Prompt, Sampling, Trace
+from promptfix.records import Answer, Prompt, Sampling, Trace
 from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
 
 ROOT = Path(__file__).parents[1]
@@ -265,3 +265,31 @@ def test_an_empty_prompt_is_an_error(known: Library) -> None:
     """White space is refused before anything is read."""
     with pytest.raises(PromptError):
         pipeline(known)[0].answer("  ")
+
+
+def test_an_answer_that_strays_from_its_note_is_not_taken(known: Library) -> None:
+    """The prompt is answered as it came, and the trace holds both answers."""
+    made, _, model = pipeline(known, UNIT)
+    model.say = lambda text: "2 * 12 = 24\nAnswer: 24" if "[Note:" in text else "Answer: 288"
+    trace = made.answer(TEXT, compare=True)
+    assert (trace.action, trace.in_force.text) == ("withdrawn", TEXT)
+    assert trace.answer and trace.answer == trace.original_answer
+    assert (trace.answer.text, trace.strayed and trace.strayed.text) == (
+        "Answer: 288", "2 * 12 = 24\nAnswer: 24",
+    )  # fmt: skip
+    assert trace.repair
+    assert [asked.text for asked, _ in model.asked] == [trace.repair.repaired.text, TEXT]
+    assert Trace.model_validate_json(trace.model_dump_json()) == trace
+
+
+def test_an_answer_that_does_what_its_note_says_is_taken(known: Library) -> None:
+    """So is one that shows no sum, and the answer of another model."""
+    made, _, model = pipeline(known, UNIT)
+    for said in ("2 * 144 = 288\nAnswer: 288", "Answer: 24"):
+        model.say = lambda _, said=said: said
+        trace = made.answer(TEXT)
+        assert (trace.action, trace.strayed) == ("repaired", None)
+    trace = made.repair(TEXT)
+    wrong = Answer(text="2 * 12 = 24", finish_reason="stop", prompt_tokens=9, completion_tokens=9)
+    assert made.strays(trace, wrong)
+    assert not replace(made, policy=Policy(answers="another")).strays(trace, wrong)

@@ -67,6 +67,25 @@ def test_a_stream_says_what_the_whole_answer_does(client: openai.OpenAI) -> None
     assert len({chunk.id for chunk in chunks}) == 1
 
 
+def test_an_answer_that_strays_from_its_note_is_not_given(
+    client: openai.OpenAI, model: Model
+) -> None:
+    """Whole or streamed, the prompt is answered as it came; the note costs no tokens then."""
+    model.say = lambda text: "2 * 12 = 24\nso 24" if "[Note:" in text else "it is 288"
+    whole = ask(client, GROSS)
+    assert whole.choices[0].message.content == "it is 288"
+    assert whole.model_extra["promptfix"]["action"] == "withdrawn"
+    first, *words = ask(client, GROSS, stream=True)
+    assert first.model_extra["promptfix"]["action"] == "withdrawn"
+    assert "".join(word.choices[0].delta.content or "" for word in words) == "it is 288"
+    plain = ask(client, GROSS, extra_body={"promptfix": {"mode": "off"}})
+    assert whole.usage == plain.usage
+    both = ask(client, GROSS, n=2)
+    assert [choice.message.content for choice in both.choices] == ["it is 288"] * 2
+    model.say = lambda _: "2 * 144 = 288\nso 288"
+    assert ask(client, GROSS).model_extra["promptfix"]["action"] == "repaired"
+
+
 def test_usage_says_how_many_tokens_the_note_has(client: openai.OpenAI) -> None:
     """They are among the prompt's; a prompt without a note has none."""
     plain = ask(client, GROSS, extra_body={"promptfix": {"mode": "off"}}).usage

@@ -11,6 +11,7 @@ from promptfix.formats import Sense, Tables
 from promptfix.records import Span
 from promptfix.slots import FILLERS, MOST
 from promptfix.slots.lemmas import base, singular
+from promptfix.slots.operations import operation
 from promptfix.slots.words import quantities, spelled_runs
 
 DATA = Path(__file__).parents[1] / "annotations/tables"
@@ -249,6 +250,23 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
         {"pair": "24 and 6"},
     ),
     ("two-numbers", "Tom has 4 eggs, 5 nuts and 6 figs. How many is that?", None),
+    (
+        "two-numbers",
+        "Al had 42 figs. He bequeathed 9 figs. How many figs has he?",
+        {"pair": "42 and 9"},
+    ),
+    ("two-numbers", "Al packed 33 caps and bequeathed 16 caps. How many caps are there?", None),
+    (
+        "steps",
+        "Al had 42 figs. He ate 9 of them. How many figs are left?",
+        {"steps": "One step: a difference", "operations": "difference"},
+    ),
+    (
+        "steps",
+        "Al had 42 figs. He found 12 figs and lost 5 figs. How many figs does he have now?",
+        {"steps": "First a sum, then a difference", "operations": "sum, difference"},
+    ),
+    ("steps", "Al packed 33 caps and bequeathed 16 caps. How many caps are there?", None),
     ("two-numbers", "Tom has 4 eggs and buys 6 dozen. How many eggs has he?", None),
 ]
 
@@ -779,10 +797,10 @@ UNTOLD_OPERATIONS = [
 @pytest.mark.parametrize(("name", "text"), OPERATIONS)
 def test_two_numbers_are_joined_as_the_question_asks(name: str, text: str) -> None:
     """Shares, equal groups, ways, the other part of a whole, the other side of a comparison."""
-    assert FILLERS["operation"].fill(text, None, TABLES) == {"operation": name}
+    assert operation(text, None, TABLES) == {"operation": name}
 
 
 @pytest.mark.parametrize("text", UNTOLD_OPERATIONS)
 def test_no_operation_is_named_where_the_words_leave_it_open(text: str) -> None:
     """A number that is only looked up, one of other things, or a third step."""
-    assert FILLERS["operation"].fill(text, None, TABLES) is None
+    assert operation(text, None, TABLES) is None

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from promptfix.errors import Problem
 from promptfix.records import (
+    Answer,
     Evidence,
     Finding,
     NearMiss,
@@ -79,12 +80,19 @@ def _trace(seen: Trace) -> Iterator[Line]:
 def _answers(seen: Trace) -> Iterator[Line]:
     if seen.answer is None:
         return
+    if seen.strayed:
+        yield from _strayed(seen.strayed)
     before, after = seen.original_answer, Text(visible(seen.answer.text))
     if seen.action != "repaired" or before is None:
         yield from _section("answer", [after])
         return
     yield from _section("answer to the prompt as it came", [Text(visible(before.text))])
     yield from _section("answer to the repaired prompt", [after])
+
+
+def _strayed(answer: Answer) -> Iterator[Line]:
+    why = Text("it does something else than the note says, so it was not taken", "dim")
+    yield from _section("answer to the repaired prompt", [Text(visible(answer.text)), why])
 
 
 def _section(title: str, texts: Iterable[Text]) -> Iterator[Line]:

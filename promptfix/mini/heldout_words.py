@@ -101,7 +101,7 @@ def operation_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:
         b = rng.randint(2, 12)
         k = b * rng.randint(2, 24)
         row = _compared(rng, story, k=k, b=b, c=rng.randint(2, 40))
-        yield {"id": f"operation-{seed}-{n}", **row, "kind": "wrong-operation"}
+        yield {"id": f"operation-{seed}-{n}", **row, "kind": "wrong-steps"}
 
 
 def change_problems(count: int, seed: int) -> Iterator[dict[str, Any]]:

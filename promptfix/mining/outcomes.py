@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from promptfix.following import follows
 from promptfix.formats import Annotation
 from promptfix.library import Library
 from promptfix.mining.files import append
@@ -24,7 +25,17 @@ Ints = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 Progress: TypeAlias = Callable[[int], object]
 """Told how many more prompts are answered."""
-Noted: TypeAlias = tuple[list[str | None], list[str | None]]
+
+
+class Noted(NamedTuple):
+    """A prompt with a note."""
+
+    text: str
+    slots: Slots
+    """What the note says."""
+
+
+Both: TypeAlias = tuple[list[Noted | None], list[Noted | None]]
 """[items] twice: prompts with a note that the text as a whole gives, and that the word does which
 it is about. Where the two differ the second is left out, so that there is one outcome for a prompt.
 """
@@ -112,7 +123,8 @@ class Answered:
     pointed: Mapping[str, Bools]
     """Annotation id -> [items]: whether they could be from the word that it is about."""
     noted: Mapping[str, Bools]
-    """Annotation id -> [items]: whether the noted answer is right; `plain` where there is none."""
+    """Annotation id -> [items]: whether the noted answer is right; `plain` where there is none, or
+    where it is not taken since it does something else than the note says."""
 
     def uplift(self, annotation: str) -> Ints:
         """[items]: 1 turned right, -1 turned wrong, 0 otherwise."""
@@ -123,12 +135,13 @@ def annotate(
     text: str, annotation: Annotation, library: Library, span: Span | None = None
 ) -> str | None:
     """The text with the annotation's note; None where a slot cannot be filled."""
-    return _noted(text, annotation, library.fill(annotation, text, span))
+    made = _noted(text, annotation, library.fill(annotation, text, span))
+    return made.text if made else None
 
 
-def _noted(text: str, annotation: Annotation, slots: Slots | None) -> str | None:
+def _noted(text: str, annotation: Annotation, slots: Slots | None) -> Noted | None:
     words = note(annotation.template.format_map(slots)) if slots is not None else None
-    return None if words is None else text + words
+    return None if slots is None or words is None else Noted(text + words, slots)
 
 
 def measure(
@@ -137,34 +150,45 @@ def measure(
     library: Library,
     cache: AnswerCache,
     progress: Callable[[int], Progress] = lambda _total: _silent,
+    *,
+    checked: bool = True,
 ) -> Answered:
     """Answer everything and score it. `progress` is told the number of prompts beforehand.
 
-    Raises as answering does.
+    `checked`: where an answer does something else than its note says, the plain one counts, since
+    it is the one that is given then (see following.py). Raises as answering does.
     """
-    texts = _texts(items, annotations, library)
-    asked = [(n, None, item.prompt) for n, item in enumerate(items)]
-    for name, (whole, pointed) in texts.items():
-        made = [w or p for w, p in zip(whole, pointed, strict=True)]
-        asked += [(n, name, text) for n, text in enumerate(made) if text is not None]
-    said = cache.answers([prompt for *_, prompt in asked], progress(len(asked)))
+    notes = _notes(items, annotations, library)
+    asked = [
+        (n, annotation, noted)
+        for annotation in annotations
+        for n, noted in enumerate(_either(notes[annotation.id]))
+        if noted
+    ]
+    prompts = [*(item.prompt for item in items), *(noted.text for *_, noted in asked)]
+    said = cache.answers(prompts, progress(len(prompts)))
     plain = np.zeros(len(items), dtype=np.bool_)
     plain[:] = [correct(a, item.gold) for a, item in zip(said[: len(items)], items, strict=True)]
-    noted = {annotation.id: plain.copy() for annotation in annotations}
-    for (n, name, _), answer in zip(asked[len(items) :], said[len(items) :], strict=True):
-        noted[str(name)][n] = correct(answer, items[n].gold)
-    fillable = {name: _there(whole) for name, (whole, _) in texts.items()}
-    return Answered(plain, fillable, {n: _there(p) for n, (_, p) in texts.items()}, noted)
+    right = {annotation.id: plain.copy() for annotation in annotations}
+    for (n, annotation, noted), answer in zip(asked, said[len(items) :], strict=True):
+        if not (checked and follows(annotation, noted.slots, answer) is False):
+            right[annotation.id][n] = correct(answer, items[n].gold)
+    fillable = {name: _there(whole) for name, (whole, _) in notes.items()}
+    return Answered(plain, fillable, {n: _there(p) for n, (_, p) in notes.items()}, right)
 
 
-def _texts(
+def _either(both: Both) -> list[Noted | None]:
+    return [one or other for one, other in zip(*both, strict=True)]
+
+
+def _notes(
     items: Sequence[Item], annotations: Sequence[Annotation], library: Library
-) -> dict[str, Noted]:
+) -> dict[str, Both]:
     """Annotation id -> the noted prompts. What one parser fills is parsed once."""
     by_parser: dict[tuple[str, Task], list[Annotation]] = {}
     for annotation in annotations:
         by_parser.setdefault((annotation.filler, annotation.task), []).append(annotation)
-    found: dict[str, Noted] = {}
+    found: dict[str, Both] = {}
     for alike in by_parser.values():
         slots = [_slots(item, alike[0], library) for item in items]
         for annotation in alike:
@@ -189,5 +213,5 @@ def _slots(
     return library.fill(annotation, item.prompt, None), told
 
 
-def _there(texts: Sequence[str | None]) -> Bools:
-    return np.array([text is not None for text in texts], dtype=np.bool_)
+def _there(noted: Sequence[Noted | None]) -> Bools:
+    return np.array([one is not None for one in noted], dtype=np.bool_)

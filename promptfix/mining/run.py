@@ -148,7 +148,7 @@ def _bench(job: Job) -> Bench:
         library,
         Microscope(network, sae, name),
         sae,
-        _answered(items, _ordered(library), library, cache),
+        _answered(items, library, cache, checked=job.answers is None),
         Writer(job.out, job.annotations, name, lens, source, _answering(job)),
     )
 
@@ -289,10 +289,7 @@ def _ordered(library: Library) -> list[Annotation]:
 
 
 def _answered(
-    items: Sequence[Item],
-    annotations: Sequence[Annotation],
-    library: Library,
-    cache: AnswerCache,
+    items: Sequence[Item], library: Library, cache: AnswerCache, *, checked: bool
 ) -> Answered:
     """Answer everything. Raises DataError if the model gets all right or all wrong."""
     from tqdm import tqdm
@@ -303,7 +300,8 @@ def _answered(
             bar.reset(total)
             return bar.update
 
-        answered = measure(items, annotations, library, cache, started)
+        annotations = _ordered(library)
+        answered = measure(items, annotations, library, cache, started, checked=checked)
     if answered.plain.all() or not answered.plain.any():
         raise DataError(
             "the model answers every item alike, all right or all wrong; give items of mixed "

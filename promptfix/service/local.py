@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from time import perf_counter
@@ -45,6 +45,10 @@ class _Job:
     """Of all inputs together."""
     envelope: Envelope
     started: float = field(default_factory=perf_counter)
+    only: frozenset[int] | None = None
+    """Which of the answers to write; None is all."""
+    written: Sequence[Written] | None = None
+    """All of it, where answers had to be judged before anything was said."""
 
     def choice(self, some: Sequence[Written], offset: int = 0) -> Choice:
         """Pieces of one answer as a choice, or as a part of one."""
@@ -111,8 +115,45 @@ class Local:
         most = self._settings.max_prompt_tokens or self._speaker.context
         return check_length(self._speaker, one, min(most + noted, self._speaker.context - 1))
 
+    async def _judged(self, job: _Job) -> _Job:
+        """Write answers that are held against a note before anything is said of them.
+
+        What is told of the request goes by the first of them.
+        """
+        seen = job.seen
+        if seen is None or not self._reader.pipeline.checks(seen.trace):
+            return job
+        answers = _by_answer([some async for some in self._written(job)])
+        said = [joined([some.piece for some in one], prompt_tokens=job.tokens) for one in answers]
+        strays = partial(self._reader.pipeline.strays, seen.trace)
+        astray = frozenset(n for n, answer in enumerate(said) if strays(answer))
+        if astray:
+            plain = replace(job, inputs=job.work.inputs, only=astray)
+            again = _by_answer([some async for some in self._written(plain)])
+            for n, one in zip(sorted(astray), again, strict=True):
+                answers[n] = one
+        job = replace(job, written=[some for one in answers for some in one])
+        return await self._withdrawn(job, seen, said[0]) if 0 in astray else job
+
+    async def _withdrawn(self, job: _Job, seen: Seen, strayed: Answer) -> _Job:
+        told = {"action": "withdrawn", "strayed": strayed}
+        seen = seen._replace(trace=seen.trace.model_copy(update=told), annotation_tokens=0)
+        tokens = await self._worker.run(lambda: self._count(job.work.inputs[0], 0))
+        return replace(job, seen=self._watch.seen(job.asked, seen), tokens=tokens)
+
+    async def _written(self, job: _Job) -> AsyncGenerator[Written]:
+        """Hand on what is written as it comes, or what has been."""
+        if job.written is not None:
+            for some in job.written:
+                yield some
+            return
+        async with aclosing(self._worker.stream(partial(self._write, job))) as pieces:
+            async for some in pieces:
+                yield some
+
     async def _whole(self, job: _Job) -> Response[Any]:
-        written = [some async for some in self._worker.stream(partial(self._write, job))]
+        job = await self._judged(job)
+        written = [some async for some in self._written(job)]
         seen = self._answered(job, written)
         choices = [job.choice(some) for some in _by_answer(written)]
         told = seen.summary(job.asked.wishes) if seen else replies.unread(RAW)
@@ -130,10 +171,11 @@ class Local:
         nothing: Json = {"usage": None} if job.work.usage else {}
         written: list[Written] = []
         spelt = Counter[int]()  # characters of each answer
-        for opening in _openings(job):
-            yield sse.frame(opening | nothing)
         try:
-            async with aclosing(self._worker.stream(partial(self._write, job))) as pieces:
+            job = await self._judged(job)
+            for opening in _openings(job):
+                yield sse.frame(opening | nothing)
+            async with aclosing(self._written(job)) as pieces:
                 async for some in pieces:
                     written.append(some)
                     if some.piece.text or some.scores or some.piece.finish:
@@ -150,6 +192,8 @@ class Local:
         """Write all answers, one after the other. Runs in the worker's thread."""
         todo, prefill = job.work, job.seen.prefill if job.seen else None
         for index in range(len(job.inputs) * todo.n):
+            if job.only is not None and index not in job.only:
+                continue
             one = job.inputs[index // todo.n]
             if todo.echo:
                 yield self._echo(index, one, todo)

@@ -13,12 +13,11 @@ from promptfix.records import Span
 from promptfix.slots import (
     changes,
     numerals,
-    operations,
     questions,
     relations,
     senses,
+    shown,
     steps,
-    twofold,
     units,
 )
 from promptfix.slots.words import quantities
@@ -76,10 +75,23 @@ FILLERS: Mapping[str, Filler] = {
     "change": _weighed(changes.change, "verb number more", changes.about),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _weighed(relations.each, "groups group size item"),
-    "operation": _weighed(operations.operation, "operation"),
-    "two-steps": _weighed(twofold.two_steps, "first second"),
+    "steps": _weighed(steps.steps, "steps operations"),
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "rare-sense": _filler(senses.rare_sense, "word lemma sense", senses.about),
     "company": _filler(senses.company, "noun sense", senses.about_company),
 }
+
+SHOWN: Mapping[str, shown.Shown] = {
+    "unit-word": shown.with_value,
+    "part": shown.with_value,
+    "multiple": shown.with_value,
+    "fraction": shown.with_value,
+    "roman": shown.with_value,
+    "asked": shown.one_of_pair,
+    "two-numbers": shown.one_of_pair,
+    "difference": shown.one_difference,
+    "steps": shown.these_operations,
+    "change": shown.with_change,
+}
+"""Of those notes that say what to do: whether an answer does it, by the parser that fills them."""

@@ -1,12 +1,14 @@
-"""Problems that give just two numbers: one step, and no number to look for beside them."""
+"""How many steps a problem takes, and which: of one or two operations, of just two numbers."""
 
 import re
 
 from promptfix.formats import Tables
 from promptfix.records import Span
+from promptfix.slots.changes import about as about_change
 from promptfix.slots.lemmas import singular
 from promptfix.slots.numerals import about_roman
 from promptfix.slots.operations import operation
+from promptfix.slots.twofold import two_steps
 from promptfix.slots.units import PARTS, UNITS, tells_smaller
 from promptfix.slots.words import (
     EACH,
@@ -39,12 +41,23 @@ _RELATED = re.compile(
 """A number that only says how far two others are apart: a second step."""
 
 
+def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
+    """The operation that a problem takes, or the two in order: `steps`, `operations`."""
+    if told := operation(text, span, tables):
+        name = told["operation"]
+        return {"steps": f"One step: a {name}", "operations": name}
+    if pair := two_steps(text, span, tables):
+        first, second = pair["first"], pair["second"]
+        return {"steps": f"First a {first}, then a {second}", "operations": f"{first}, {second}"}
+    return None
+
+
 def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """The numbers of a problem that gives just two, in plain sight: `pair`, the larger first.
 
     Nothing where one is spelled out or Roman, counts in a unit word, or is a relation of two, or
-    where a word, a part or a unit brings in a third. Nor where so much is in each of so many, if
-    these are not to be shared out: told of two numbers there, mini takes one from the other.
+    where a word, a part or a unit brings in a third. Nor where it is not the numbers that may be
+    misread, but what is done with them: see `_stays`.
     """
     del span
     if about_roman(text, tables):
@@ -54,7 +67,7 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
         return None
     if any(pattern.search(text) for pattern in (_HIDDEN, _SIZED, _AGAIN)):
         return None
-    if EACH.search(text) and not _shared(text, tables):
+    if not _stays(text, tables):
         return None
     if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
         return None
@@ -72,9 +85,16 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     return {"pair": listed(given)}
 
 
-def _shared(text: str, tables: Tables) -> bool:
+def _stays(text: str, tables: Tables) -> bool:
+    """Whether a model that is told of two numbers keeps to what is to be done with them.
+
+    Where so much is in each of so many, mini takes one from the other, unless these are shared out;
+    and beside a verb of change that it may not know it guesses, unless rules can tell.
+    """
     told = operation(text, None, tables)
-    return told is not None and told["operation"] == "quotient"
+    if EACH.search(text) and (told is None or told["operation"] != "quotient"):
+        return False
+    return told is not None or about_change(text, tables) is None
 
 
 def _plain(quantity: Quantity) -> bool:
