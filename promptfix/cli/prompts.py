@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "There were 14 apples and 9 pears in a bowl. Mia ate 5 of the pears. How many pears are left?",
+    "A bowl holds 17 apples and 12 pears. Mia ate 5 of the pears. How many pears are left?",
     "Nina has 3 cats and 17 fish. She buys 6 fish. How many fish does she have now?",
     "A baker made 63 rolls and 28 pies. He sold 35 rolls. How many rolls does he have left?",
     "A school orders 3 gross of pencils. How many pencils is that?",
     "There are 3 quintets of dancers. How many dancers are there?",
     "Tom has 9 caps and Ann has triple that number. How many caps does Ann have?",
     "How many days are there in 3 fortnights?",
-    "A library had 60 comics. It peddled 14 comics. How many comics does it have?",
+    "A library had 60 comics. It jettisoned 14 comics. How many comics does it have?",
     (
         'Is the word "quagmire" used literally or metaphorically in this sentence? '
         "The talks became a quagmire."
