@@ -68,6 +68,20 @@ def test_a_trace_is_kept_without_texts(url: str, file: Path) -> None:
     assert not re.search(rb"(?<![\w.])144(?![\w.])", content)  # in an id or a time it is chance
 
 
+def test_an_answer_that_was_not_taken_is_kept_without_its_text(file: Path) -> None:
+    """Neither it nor the one given instead; that it was withdrawn is."""
+    model = FakeModel(lambda text: "2 * 17 = 34" if "[Note:" in text else "so 5678 of them")
+    with serving(Pipeline(seeing(), model, library_of()), traces=file) as url:
+        headers = post(url, chat(GROSS)).headers
+        name = headers["x-promptfix-trace-id"]
+        found = CLIENT.get(f"{url}/v1/promptfix/traces/{name}").json()
+    assert found["action"] == headers["x-promptfix-action"] == "withdrawn"
+    assert found["trace"]["strayed"]["completion_tokens"] == 5
+    content = b"".join(path.read_bytes() for path in file.parent.iterdir())
+    assert b"5678" not in content
+    assert b"2 * 17" not in content
+
+
 def test_texts_are_kept_only_if_asked_for(file: Path) -> None:
     """Then the trace is the very trace."""
     pipeline = Pipeline(seeing(), FakeModel(), library_of())
