@@ -139,7 +139,7 @@ class Local:
         told = {"action": "withdrawn", "strayed": strayed}
         seen = seen._replace(trace=seen.trace.model_copy(update=told), annotation_tokens=0)
         tokens = await self._worker.run(lambda: self._count(job.work.inputs[0], 0))
-        return replace(job, seen=self._watch.seen(job.asked, seen), tokens=tokens)
+        return replace(job, seen=seen, tokens=tokens)
 
     async def _written(self, job: _Job) -> AsyncGenerator[Written]:
         """Hand on what is written as it comes, or what has been."""

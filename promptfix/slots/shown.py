@@ -74,9 +74,8 @@ def one_of_pair(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
 
 def one_difference(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
     """One sum, the difference of `first` and `second`."""
-    pair = _numbers([slots["first"], slots["second"]])
     told = one_of_pair({"pair": f"{slots['first']} and {slots['second']}"}, found)
-    return told and found[0].sign == "-" if len(pair) == 2 else None
+    return told and found[0].sign == "-"
 
 
 def these_operations(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
