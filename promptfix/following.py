@@ -1,8 +1,8 @@
 """Does an answer do what a note in its prompt says? Pure: the sums it shows, against the note.
 
 A note that the model takes for something else leads it astray: many of the answers that notes turn
-wrong do something else than the note says, and fewer of those that they turn right. The answer to the
-prompt as it came is the better one then (eval/LOG.md, 27 November, has the counts by kind of note).
+wrong do something else than the note says, and fewer of those that they turn right. The answer to
+the prompt as it came is the better one then (eval/LOG.md, 27 November: counts by kind of note).
 """
 
 from collections.abc import Mapping
