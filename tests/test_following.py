@@ -18,7 +18,7 @@ from tests.test_library import ROOT
 LIBRARY = load(ROOT / "detectors", ROOT / "annotations")
 PAIR = {"pair": "43 and 5"}
 GROSS = {"word": "gross", "value": "144", "statement": "1 gross = 144 things"}
-ONE = {"steps": "One step: a quotient", "operations": "quotient"}
+ONE = {"steps": "Share it out evenly", "operations": "quotient"}
 TWO = {"steps": "First a sum, then a difference", "operations": "sum, difference"}
 GAP = {"first": "$1,200", "second": "58"}
 SOLD = {"verb": "peddled", "number": "14", "more": "fewer"}

@@ -259,7 +259,7 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     (
         "steps",
         "Al had 42 figs. He ate 9 of them. How many figs are left?",
-        {"steps": "One step: a difference", "operations": "difference"},
+        {"steps": "Take one from the other", "operations": "difference"},
     ),
     (
         "steps",
@@ -729,6 +729,79 @@ def test_a_table_word_in_its_own_phrase_is_told(
     assert (FILLERS[name].fill(text, span, TABLES) or {}).get("word") == word
 
 
+PARTNERS = [
+    ("Kim walks 1 lap in 4 minutes. How many minutes does she need for 6 laps?", "6 and 4"),
+    (
+        (
+            "A mill grinds 12 bags of rye and 7 bags of oats per hour."
+            " How many bags of oats does it grind in 6 hours?"
+        ),
+        "7 and 6",
+    ),
+    (
+        (
+            "They took 50 dollars in the first 4 hours and 20 dollars in the last 3 hours."
+            " How much did they make per hour in the first 4 hours?"
+        ),
+        "50 and 4",
+    ),
+    (
+        (
+            "A play has 2 acts and lasts 90 minutes. The second act lasts 40 minutes."
+            " How many minutes does the first act last?"
+        ),
+        "90 and 40",
+    ),
+    ("Jo fixed 14 lamps, sold 9 and lent 5 lamps. How many lamps were sold or lent?", "9 and 5"),
+    (
+        "Gus had 9 nuts. Lia had 4 nuts. Gus found 3 more nuts. How many nuts did Gus have then?",
+        "9 and 3",
+    ),
+    (
+        (
+            "Ted has 8 more cups than Kai. Kai broke 3 of his cups. Ted has 20 cups."
+            " How many more cups does Ted have than Kai now?"
+        ),
+        "8 and 3",
+    ),
+    (
+        (
+            "Ted has 8 more cups than Kai. Kai gave Ted 3 cups. Ted has 20 cups."
+            " How many more cups does Ted have than Kai now?"
+        ),
+        None,
+    ),
+    (
+        (
+            "The shop makes 4 dollars off each cap. They sold a total of 50 caps."
+            " They sold 20 caps in June. How much money did they make from selling caps in May?"
+        ),
+        None,
+    ),
+    (
+        (
+            "A wheel has 18 seats. Each seat holds 5 guests. 4 seats are broken."
+            " How many guests can ride the wheel?"
+        ),
+        None,
+    ),
+    (
+        (
+            "Eva gave figs to her 4 dogs. She ate 10 figs and shared the rest."
+            " Each dog got 2 figs. How many figs did she have?"
+        ),
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "pair"), PARTNERS)
+def test_numbers_that_belong_together_are_found(text: str, pair: str | None) -> None:
+    """By a rate, a part, a deed or an owner that the question names; never without a third."""
+    filled = FILLERS["asked"].fill(text, None, TABLES)
+    assert (filled["pair"] if filled else None) == pair
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -764,12 +837,22 @@ OPERATIONS = [
     ("quotient", "A ticket costs 7 dollars. The show took in 84 dollars. How many tickets sold?"),
     ("quotient", "Bo rode 60 miles in 5 hours. How fast did Bo ride?"),
     ("quotient", "If Bo rode 60 miles at 12 miles per hour, how long did Bo ride?"),
-    (
-        "quotient",
-        "She read 5 pages every day. The book has 50 pages, she has 9 hats. How many days is it?",
-    ),
+    ("quotient", "She read 5 pages every day. The book has 50 pages. How many days is it?"),
     ("product", "Each child gets 3 sweets. There are 12 children. How many sweets is that?"),
     ("product", "Bo rode for 5 hours at 12 miles per hour. How far did Bo ride?"),
+    ("product", "Each mug costs $2.50. How much do 6 mugs cost?"),
+    ("product", "Bo dug 4 times. He found 3 worms each time. How many worms did he find?"),
+    ("product", "A mat is 7 feet long and 4 feet wide. How many square feet does it cover?"),
+    (
+        "product",
+        "A train pulls 9 wagons. Each wagon has 8 axles. How many axles is that altogether?",
+    ),
+    ("product", "They pick 4 tubs per day. Each tub holds 9 figs. How many figs are that per day?"),
+    ("quotient", "5 divers share 35 pearls equally. How many pearls does each diver get?"),
+    ("quotient", "There are 45 guests. Each boat has 9 seats. How many boats are needed?"),
+    ("quotient", "A press prints 8 cards a minute. How long does it take to print 72 cards?"),
+    ("quotient", "Ana has 48 dollars. Kites cost 6 dollars each. How many kites can she buy?"),
+    ("quotient", "7 caps cost 63 dollars. What is the price of one cap?"),
     (
         "difference",
         "Some birds sat there. 7 more came. Now there are 31 altogether. How many before?",
@@ -791,6 +874,13 @@ UNTOLD_OPERATIONS = [
     "Each pack has 6 pens. Tom has 12 pens and gives 6 away. How many packs is that?",
     "Each jar holds 9 buttons. Ann has 50 buttons. How many jars does she fill?",
     "She ate 3 figs and 4 plums. How many more plums did she eat?",
+    "Each crate has 6 pears and 5 plums. How many pieces of fruit have 8 crates?",
+    "Each crate has 6 ripe pears and 5 hard pears. How many ripe pears have 8 crates?",
+    "She read 5 pages every day. The book has 50 pages, she has 9 hats. How many days is it?",
+    "There are 45 guests and 9 hosts. Each boat has 9 seats. How many boats are needed?",
+    "Ana shares 48 figs equally with her 6 cousins and herself. How many figs does each get?",
+    "It takes 4 masons 6 hours to build a wall. How many hours does each mason need?",
+    "Ana had 63 dollars and bought 7 caps. How much does each cap cost?",
 ]
 
 

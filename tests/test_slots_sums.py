@@ -25,6 +25,15 @@ TOLD = [
     ),
     ("sum", "Vera found 31 corks. Ole found 12 corks. How many corks did they find in all?"),
     ("quotient", "There are 36 corks. They are sorted into 9 heaps. How big is each heap?"),
+    ("difference", "Vera had 31 corks. She gave 12 to Ole. How many does she have left?"),
+    ("difference", "Vera ate 12 plums. If she had 31 plums initially, how many plums are left?"),
+    ("difference", "Vera has 12 corks. How many does she need to get to have 31 corks?"),
+    ("difference", "Vera is 31 years old. Ole is 12 years old. How much older is Vera than Ole?"),
+    ("difference", "A hat costs 6 dollars. Vera pays with 10 dollars. How much change is due?"),
+    ("difference", "There are 31 corks. 12 corks are old and the rest are new. How many are new?"),
+    ("sum", "There are 31 larks and 12 crows on a wire. How many birds are there in all?"),
+    ("sum", "Vera had some corks. She lost 12. Now she has 31 corks. How many had she at first?"),
+    ("sum", "12 goats got on a raft. Initially 31 goats were on it. How many are on it now?"),
     (
         "sum",
         "Ole made 9 hats. Vera made 5 more than the number of hats Ole made. How many by Vera?",
@@ -36,6 +45,12 @@ UNTOLD = [
     "Vera had 31 corks. She lost 12 pins. How many corks does Vera have now?",
     "Vera had 31 corks. She lost half of them and 12 more. How many corks has she left?",
     "Vera has 31 corks. Vera gives Ole 12 more. How many corks does Ole have?",
+    "Vera had 31 corks. She gave Ole 12 corks. How many corks does Ole have now?",
+    "Vera had 31 corks in a box. She found 12 corks in a bag. How many corks are in the bag?",
+    "Vera is 31 years old. Ole is 12 years older. How much older is Ole than Vera?",
+    "There are 6 shelves and 12 crates of hats. How many hats are there in all?",
+    "A tree was 31 feet tall. It grew 12 feet a year. How tall is the tree now?",
+    "There were 31 goats. 12 goats left and some came back. How many goats are there now?",
     "Vera found 31 corks. Ole lost 12 corks. How many corks do they have in all?",
 ]
 

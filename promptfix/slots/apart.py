@@ -13,7 +13,7 @@ from promptfix.slots.lemmas import stem
 from promptfix.slots.words import Quantity, pieces
 
 _COMPARING = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
-_THAN = re.compile(r"\b(?:than|compared to)\b")
+_THAN = re.compile(r"\b(?:than|compared (?:to|with))\b")
 _CHANGING = re.compile(
     r"(?i)\b(?:left|still|now|remain\w*|need\w*|initially|originally|before)\b"
     r"|\bat (?:first|the start)\b"
@@ -115,13 +115,56 @@ def by_side(asked: str, noun: Sequence[str], told: Sequence[Told]) -> list[Told]
     named = frozenset(mine) | frozenset(theirs)
     money = not noun or noun[-1] in {"money", "dollar"}
     some = [t for t in told if t.head == "dollar" or not money]
-    some = [t for t in some if money or t.key & named]
+    bare = not _HAVING.search(asked)
+    some = [t for t in some if money or t.key & named or (bare and not t.head)]
     some = _latest(some) if _STILL.search(asked) else some
     one = _only([w for w in mine if w not in theirs], named, some)
     other = _only([w for w in theirs if w not in mine], named, some)
     if one is None or other is None or one == other or _grows(asked, one, other, told):
         return []
+    # What is left says of neither side how much it was.
+    if not _STILL.search(asked) and any("left" in t.words for t in (one, other)):
+        return []
     return [one, other]
+
+
+def doing_row(asked: str, told: Sequence[Told]) -> list[Told]:
+    """Of two rows of the same two things the one with the verb of a comparison of these."""
+    first, second = told[:2], told[2:]
+    heads = [t.head for t in first]
+    if (
+        len(told) != 4
+        or not _COMPARING.match(asked)
+        or " than " not in asked
+        or "and" in asked.split()
+    ):
+        return []
+    if sorted(heads) != sorted(t.head for t in second) or len(set(heads)) != 2:
+        return []
+    named = content_of(asked)
+    apart = first[0].sentence == first[1].sentence < second[0].sentence == second[1].sentence
+    said = [_said_of(row) & named for row in (first, second)]
+    fits = apart and bool(said[0]) != bool(said[1]) and all(stem(head) in named for head in heads)
+    return list(first if said[0] else second) if fits else []
+
+
+def _said_of(row: Sequence[Told]) -> frozenset[str]:
+    """Stems of what is said of some numbers besides what they count."""
+    return frozenset[str]().union(*(t.words - t.key for t in row))
+
+
+def two_times(asked: str, noun: Sequence[str], told: Sequence[Told]) -> list[Told]:
+    """The two numbers of a kind, told of different times, that a question compares by time."""
+    when = lows_of(asked) & TIMES
+    if not _COMPARING.match(asked) or not _THAN.search(asked) or len(when) != 2:
+        return []
+    mine = [t for t in told if t.noun == tuple(noun)]
+    others = [t for t in told if t not in mine]
+    if len(mine) != 2 or len(noun) < 2 or mine[0].times & mine[1].times:
+        return []
+    known = any(t.times and t.times <= when for t in mine) and all(t.times for t in mine)
+    kinds = all(t.head and not t.key - {stem(t.head)} <= mine[0].key for t in others)
+    return mine if known and kinds and others else []
 
 
 def _grows(asked: str, one: Told, other: Told, told: Sequence[Told]) -> bool:
@@ -141,6 +184,9 @@ def unsettled(asked: str, chosen: Sequence[Quantity], told: Sequence[Told]) -> b
     "Ann has 12 figs and Tom has 5. Ann gives Bo 4 figs. How many more does Ann have than Tom?"
     """
     mine = [t for t in told if t.quantity in chosen]
+    # With how far two were apart it is known what a change of one comes to.
+    if any(t.state and t.words & {"more", "fewer", "less"} for t in mine):
+        return False
     last = max(t.sentence for t in mine)
     heads = {t.head for t in mine} | {""}
     later = [t for t in told if t.sentence >= last and t.head in heads]
@@ -166,7 +212,7 @@ def _only(words: Sequence[str], named: frozenset[str], told: Sequence[Told]) -> 
     """
     for word in words:
         some = _about(word, told)
-        if len(some) == len(told):
+        if len(some) in {0, len(told)}:
             continue
         if len(some) > 1 and not any("more" in t.words for t in some):
             some = [t for t in some if _fits(t, named)]

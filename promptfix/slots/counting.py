@@ -12,8 +12,8 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-from promptfix.slots import apart, further, strangers
-from promptfix.slots.described import describe, verbal
+from promptfix.slots import apart, further, partners, strangers
+from promptfix.slots.described import Told, describe, verbal
 from promptfix.slots.lemmas import IRREGULAR, plural, singular, stem
 from promptfix.slots.words import (
     Quantity,
@@ -73,6 +73,7 @@ def sort_numbers(text: str) -> Numbers | None:
     if len(given) < 3 or _HIDDEN.search(text):
         return None
     chosen = _first(text, text[: found.start()], asked, given) or further.pair(text, found)
+    chosen = chosen or partners.pair(text, found)
     if not chosen or (_PRICED.search(text) and _PAID.search(asked)):
         return None
     if _COMPARED.match(asked) and apart.unsettled(asked, chosen, describe(text)):
@@ -91,6 +92,8 @@ def _first(text: str, told: str, asked: str, given: Sequence[Quantity]) -> Seque
     if not 2 <= len(chosen) < len(given) and not _COMPARED.match(asked):
         chosen = _apart(text, asked, given)
     torn = any(_torn(text, a, b, chosen) for a, b in pairwise(given))
+    torn = torn or _rated(describe(text), chosen)
+    torn = torn or any(q.start > len(told) and q not in chosen for q in quantities(text))
     return chosen if 2 <= len(chosen) < len(given) and not torn else []
 
 
@@ -104,6 +107,12 @@ def _torn(text: str, one: Quantity, two: Quantity, chosen: Sequence[Quantity]) -
         return False
     holds = two in chosen and _HOLDING.search(between)
     return bool(holds or _JOINED.search(between) or _JOINED_BEHIND.match(text, two.end))
+
+
+def _rated(told: Sequence[Told], chosen: Sequence[Quantity]) -> bool:
+    """Whether a number with "each" is chosen without the number of what it is each of."""
+    rates = frozenset[str]().union(*(t.rate for t in told if t.quantity in chosen))
+    return any(stem(t.head) in rates for t in told if t.head and t.quantity not in chosen)
 
 
 def _strictly(text: str, asked: str, given: Sequence[Quantity]) -> list[Quantity]:

@@ -1,7 +1,7 @@
 """Which operation joins the two numbers of a problem: a sum, a difference, a product, a quotient.
 
-Only where the text leaves no doubt, as far as rules can tell: two numbers (a share may have others
-of other things beside them), one relation between them, and a question about what is missing.
+Only where the text leaves no doubt, as far as rules can tell: two numbers, one relation between
+them, and a question about what is missing.
 """
 
 import re
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from promptfix.formats import Tables
 from promptfix.records import Span
-from promptfix.slots.counting import sort_numbers
+from promptfix.slots.accounts import accounted
 from promptfix.slots.described import Told, content_of, describe
 from promptfix.slots.lemmas import stem
 from promptfix.slots.relations import sides
+from promptfix.slots.shares import joined
 from promptfix.slots.sums import is_start_unknown, told_sums, whole
 from promptfix.slots.words import (
     EACH,
@@ -52,11 +53,15 @@ _SORTED = re.compile(r"(?i)\binto\s*$")
 _BIG = re.compile(r"(?i)\bhow big is each (?P<group>\w+)")
 _OF_THEM = re.compile(r"(?i)\s+of (?:them|these|those)\b")
 _PAID = re.compile(r"(?i)\b(?:pay|paid|spend|spent|cost|earn|earned|make|made)\b")
+_ONE = re.compile(r"(?i)\b(?:in an?|one)\b")
+"""What makes a question one about one of several."""
 _SPEED = re.compile(r"(?i)\bhow (?P<asked>fast|long)\b")
 _WAY = re.compile(r"(?i)\bhow (?:far|many miles|many kilometers)\b")
 _PER_HOUR = re.compile(r"(?i)\s*\w+ (?:per|an|a|each) (?:hour|minute|second)\b")
 _LENGTHS = frozenset("mile kilometer meter foot feet yard km lap page".split())
 _DURATIONS = frozenset("hour minute second day".split())
+_TIMES = frozenset({*_DURATIONS, "year"})
+"""What several take is not what each of them takes, as a rule."""
 _UNTOLD = re.compile(
     r"(?i)\b(?:some|others|the rest|several|a number of|a few"
     r"|and \w+ (?:brought|had|made|found|got))\b"
@@ -81,22 +86,21 @@ class _Asked:
 
 
 def operation(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The `operation` that the question asks for: sum, difference, product or quotient."""
+    """The `operation` that the question asks for: sum, difference, product or quotient.
+
+    Nothing where more than two numbers are given: there it is not the operation that is misread,
+    but which numbers count.
+    """
     del span
-    text = _NUMBER_OF.sub(r"than \g<whom>", text)
-    asked, told = _asked(text), _counting(text)
-    if asked is None or not 2 <= len(told) <= 4 or _GAP.search(asked.text):
+    if len(quantities(text)) > 2:
         return None
-    return next(({"operation": name} for name in _found(text, asked, told, tables)), None)
-
-
-def _counting(text: str) -> Sequence[Told]:
-    """The numbers of a text; only those that count, where it is known which two these are."""
-    told, found = describe(text), sort_numbers(text)
-    if found is None or len(found.counting) != 2:
-        return told
-    starts = {quantity.start for quantity in found.counting}
-    return [one for one in told if one.quantity.start in starts]
+    text = _NUMBER_OF.sub(r"than \g<whom>", text)
+    asked, told = _asked(text), describe(text)
+    name = None
+    if asked and len(told) == 2 and not _GAP.search(asked.text):
+        name = next(_found(text, asked, told, tables), None)
+    name = name or joined(text)
+    return {"operation": name} if name else None
 
 
 def _found(text: str, asked: _Asked, told: Sequence[Told], tables: Tables) -> Iterator[str]:
@@ -108,14 +112,14 @@ def _found(text: str, asked: _Asked, told: Sequence[Told], tables: Tables) -> It
             yield "quotient"
         if _is_way(text, told) or _is_all_of(asked, told):
             yield "product"
-    if len(told) == 2:
-        yield from told_sums(text, len(asked.before), asked.noun, told, tables)
-        taken = is_start_unknown(text, len(asked.before), tables)
-        if not taken and _is_part(text, asked, told):
-            yield "difference"
-        yield from _compared(asked, text)
-        if whole(text, len(asked.before), asked.noun, told, tables):
-            yield "sum"
+    yield from told_sums(text, len(asked.before), asked.noun, told, tables)
+    taken = is_start_unknown(text, len(asked.before), tables)
+    if not taken and _is_part(text, asked, told):
+        yield "difference"
+    yield from _compared(asked, text)
+    if whole(text, len(asked.before), asked.noun, told, tables):
+        yield "sum"
+    yield from accounted(text, len(asked.before), asked.noun, told, tables)
 
 
 def _asked(text: str) -> _Asked | None:
@@ -143,19 +147,21 @@ def _grouped(text: str, asked: _Asked, told: Sequence[Told]) -> tuple[Told, Told
     head = asked.noun[-1]
     sizes = [t for t in told if _is_size(text, t, head)]
     if len(sizes) == 1:
-        return _with_total(sizes[0], told, head, content_of(asked.text))
-    if sizes or len(told) != 2 or not EACH.search(asked.text):
+        total = next(t for t in told if t is not sizes[0])
+        plain = not (total.rate or total.head == head or _HOLDERS.search(_before(text, total)))
+        return (total, sizes[0]) if plain and _alike(total, sizes[0]) else None
+    if sizes or not EACH.search(asked.text):
         return None
     behind = content_of(asked.text)
     groups = [t for t in told if not t.rate and t.head != head and stem(t.head) in behind]
-    totals = [t for t in told if not t.rate and t.head == head]
+    totals = [t for t in told if not t.rate and t.head == head and head not in _TIMES]
     return (totals[0], groups[0]) if len(groups) == len(totals) == 1 else None
 
 
 def _sorted_into(text: str, told: Sequence[Told]) -> tuple[Told, Told] | None:
     """A total that is sorted into so many groups, if the question is how big each is."""
     asked = _BIG.search(text)
-    if not asked or len(told) != 2:
+    if not asked:
         return None
     head = noun_key(asked["group"])[-1]
     groups = [t for t in told if t.head == head and _SORTED.search(text[: t.quantity.start])]
@@ -165,7 +171,7 @@ def _sorted_into(text: str, told: Sequence[Told]) -> tuple[Told, Told] | None:
 
 def _is_size(text: str, told: Told, noun: str) -> bool:
     """Whether a number says how many there are in each of what is asked for."""
-    before = text[: told.quantity.start][-40:]
+    before = _before(text, told)
     holders = [
         found["holder"] for found in (_HOLDERS.search(before), _HOLDS.search(before)) if found
     ]
@@ -173,17 +179,9 @@ def _is_size(text: str, told: Told, noun: str) -> bool:
     return named or (stem(noun) in told.rate and told.head != noun)
 
 
-def _with_total(
-    size: Told, told: Sequence[Told], noun: str, named: frozenset[str]
-) -> tuple[Told, Told] | None:
-    """The only other number with the size, or the only one of the same things."""
-    others = [t for t in told if t is not size and not t.rate and t.head != noun]
-    if len(told) == 2:
-        return (others[0], size) if others and _alike(others[0], size) else None
-    alike = [t for t in others if size.head and t.head == size.head]
-    rest = [t for t in told if t is not size and t not in alike]
-    strange = all(t.key and not t.key & named for t in rest)
-    return (alike[0], size) if len(alike) == 1 and strange else None
+def _before(text: str, told: Told) -> str:
+    """The last words before a number."""
+    return text[: told.quantity.start][-40:]
 
 
 def _alike(one: Told, other: Told) -> bool:
@@ -195,7 +193,7 @@ def _alike(one: Told, other: Told) -> bool:
 def _moving(text: str, told: Sequence[Told]) -> tuple[Told, Told] | None:
     """A way and a time where the speed is asked, a way and a speed where the time is."""
     asked = _SPEED.search(text)
-    if not asked or len(told) != 2:
+    if not asked:
         return None
     rates = [t for t in told if _PER_HOUR.match(text, t.quantity.end)]
     ways = [t for t in told if t not in rates and t.head in _LENGTHS]
@@ -208,12 +206,12 @@ def _is_way(text: str, told: Sequence[Told]) -> bool:
     """Whether a speed and a time are told, and the way is asked for."""
     rates = [t for t in told if _PER_HOUR.match(text, t.quantity.end)]
     times = [t for t in told if t not in rates and t.head in _DURATIONS]
-    return len(told) == 2 and bool(_WAY.search(text)) and len(rates) == len(times) == 1
+    return bool(_WAY.search(text)) and len(rates) == len(times) == 1
 
 
 def _is_all_of(asked: _Asked, told: Sequence[Told]) -> bool:
     """Whether so many in each of so many are told, and all of them are asked for."""
-    if len(told) != 2 or not asked.noun or EACH.search(asked.text):
+    if not asked.noun or EACH.search(asked.text) or _ONE.search(asked.text):
         return False
     head = asked.noun[-1]
     money = head in {"dollar", "money"} or _PAID.search(asked.text)

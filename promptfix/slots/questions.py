@@ -19,7 +19,11 @@ from promptfix.slots.words import (
     value,
 )
 
-_HOW_MANY = re.compile(r"(?i)\bhow\s+(?:many|much)\b")
+_HOW_MANY = re.compile(r"(?i)\bhow\s+(?:many(?:\s+total\b(?!\s+of\b))?|much)\b")
+_PAID = re.compile(
+    r"(?i)\bhow\s+much\b(?:\s+(?:more|less))?\s+(?:did|does|do|has|have|will|would|is)\b.*"
+    r"\b(?:make|made|costs?|pay|paid|spend|spent|earn(?:ed)?|raised?|owes?)\b"
+)
 _START = re.compile(
     r"(?i)\b(?:at first|originally|initially|to start|to begin|in the beginning|at the start"
     r"|at the beginning|start(?:ed)? with|begin with|began with|before)\b"
@@ -95,10 +99,14 @@ def start_unknown(text: str, span: Span | None, tables: Tables) -> dict[str, str
 
 
 def _asked_noun(text: str) -> str:
-    """The words after "how many"; empty if there is no such question."""
+    """The words after "how many", or "money"; empty if there is no such question."""
     asking = question(text)
     found = _HOW_MANY.search(asking.of(text)) if asking else None
-    return counted(after(pieces(text), asking.start + found.end())) if asking and found else ""
+    if asking is None or found is None:
+        return ""
+    noun = counted(after(pieces(text), asking.start + found.end()))
+    paid = _PAID.search(asking.of(text)) and any(q.key == ("dollar",) for q in quantities(text))
+    return noun or ("money" if paid else "")
 
 
 def _pair(text: str, left: str, right: str) -> tuple[Quantity, Quantity] | None:

@@ -41,11 +41,20 @@ _RELATED = re.compile(
 """A number that only says how far two others are apart: a second step."""
 
 
+_DEEDS = {
+    "sum": "Put the two together",
+    "difference": "Take one from the other",
+    "product": "So many times so much",
+    "quotient": "Share it out evenly",
+}
+"""What a single operation does to the two numbers of a problem."""
+
+
 def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
     """The operation that a problem takes, or the two in order: `steps`, `operations`."""
     if told := operation(text, span, tables):
         name = told["operation"]
-        return {"steps": f"One step: a {name}", "operations": name}
+        return {"steps": _DEEDS[name], "operations": name}
     if pair := two_steps(text, span, tables):
         first, second = pair["first"], pair["second"]
         return {"steps": f"First a {first}, then a {second}", "operations": f"{first}, {second}"}

@@ -9,18 +9,20 @@ from typing import NamedTuple
 
 from promptfix.formats import Tables
 from promptfix.slots.changes import last_change
-from promptfix.slots.described import Told, verbal
+from promptfix.slots.described import Told, content_of, verbal
 from promptfix.slots.lemmas import bases, stem
-from promptfix.slots.words import Quantity, pieces, quantities, sentence_at, value
+from promptfix.slots.words import Quantity, noun_key, pieces, quantities, sentence_at, value
 
 _HIDDEN = re.compile(
     r"(?i)\b(?:each|every|per|apiece|than|as many|as much|times|twice|half|double[ds]?|third"
     r"|quarter|percent|dozens?|pairs?|average|both|either|one|another (?:one|\w+ that)|none|no"
     r"|all of|need\w*|requir\w*|must|should|plan\w*|not|never|costs?|price"
-    r"|equal\w*|same|again|divid\w*|split|groups|if \w+ (?:all|gives? all))\b|%|\d/\d|\d\.\d"
+    r"|an? (?:day|week|month|year|hour)|equal\w*|same|again|divid\w*"
+    r"|split|groups|if \w+ (?:all|gives? all))\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, bring in another step or leave open what happened."""
 _UNTOLD = re.compile(r"(?i)\b(?:some|several|others?|the rest|a few|a number of|many|a lot)\b")
+_REST = re.compile(r"(?i)\b(?:the rest|the others|the remaining \w+)\s+(?:are|were|is|was)\b")
 _START = re.compile(
     r"(?i)\b(?:at first|originally|initially|to start|to begin|in the beginning|at the start"
     r"|at the beginning|start(?:ed)? with|begin with|began with|before)\b"
@@ -209,6 +211,8 @@ def _after(text: str, asked: str, first: Told, change: _Change, tables: Tables) 
         return
     if _FROM.search(text) or not _same_owner(text, first, asked):
         return
+    if is_elsewhere(text, asked, first, change):
+        return
     if change.larger and not _own_gain(text, first, change):
         return
     if change.larger and re.search(r"(?i)\b(?:left|remain\w*)\b", asked):
@@ -218,6 +222,14 @@ def _after(text: str, asked: str, first: Told, change: _Change, tables: Tables) 
     if not change.larger and (_ALL.search(asked) or _is_too_much(first, change)):
         return
     yield "sum" if change.larger else "difference"
+
+
+def is_elsewhere(text: str, asked: str, first: Told, change: Told | _Change) -> bool:
+    """Whether a question names the place of a change, where what there was before is not."""
+    said, since = (
+        content_of(sentence_at(text, t.quantity.start).of(text)) for t in (first, change)
+    )
+    return bool(content_of(asked) & since - said - first.key)
 
 
 def _own_gain(text: str, first: Told, change: _Change) -> bool:
@@ -280,3 +292,23 @@ def whole(text: str, at: int, noun: Sequence[str], told: Sequence[Told], tables:
     }
     alike = bool(doing[0]) and (doing[0] == doing[1] or bool(doing[0] & doing[1]))
     return alike and not falls
+
+
+def is_other_part(text: str, at: int, noun: Sequence[str], told: Sequence[Told]) -> bool:
+    """Whether the other part of a whole is asked for: "the rest are green", "some girls"."""
+    before, asked = text[:at], text[at:]
+    part, whole = sorted(told, key=lambda t: value(t.quantity))
+    if len(_UNTOLD.findall(before)) != 1 or _ALL.search(asked) or _END.search(asked):
+        return False
+    span = sentence_at(text, part.quantity.start)
+    behind = before[part.quantity.end : span.end]
+    if re.search(r"(?i)\bor\b", f"{behind} {asked}"):
+        return False
+    if rest := _REST.search(behind):
+        own, other = content_of(behind[: rest.start()]), content_of(behind[rest.end() :])
+        named = content_of(asked) - whole.key
+        return whole.quantity.end <= part.quantity.start and bool(other & named - own)
+    some = re.search(r"(?i)\band some (?P<kind>\w+)", behind)
+    of_all = _ALL.search(sentence_at(text, whole.quantity.start).of(text))
+    kinds = part.head != noun[-1] if noun else False
+    return bool(some and of_all and kinds and noun_key(some["kind"]) == tuple(noun))

@@ -42,6 +42,8 @@ _FIRST = re.compile(r"(?i)\b(?:at first|initially|start\w*|beginning|originally|
 _ALL = re.compile(r"(?i)\b(?:altogether|all together|in all|total)\b")
 _ENDS = re.compile(r"(?i)\b(?:left|now|still|remain\w*|currently)\b")
 _SOME = re.compile(r"(?i)\b(?:some|a few|several|yet some more)\b")
+_FOR = re.compile(r"(?i)\bto (?:buy|get|make) some\b")
+"""Some of what was bought for it is not some of what is counted."""
 _ADDED = re.compile(r"(?i)\b(?:more|also|another|new|extra)\b")
 _GAINS = frozenset(
     """
@@ -62,6 +64,8 @@ _OPEN = frozenset(("get",))
 """What these do, only the word behind them tells: "got on", "got off"."""
 _HELPING = frozenset("did does do would could should".split())
 _PLACES = frozenset("at to for with from by in into among of against".split())
+_USELESS = frozenset("broken empty missing closed damaged rotten cracked torn taken".split())
+"""What is so is there, yet counts for nothing."""
 _CUTS = frozenset("and but while when after before if then who which that so".split())
 _PARTICLES = {"off": -1, "away": -1, "out": -1, "on": 1}
 _GIVEN = re.compile(r"(?i)\b(?:gave|gives?) (?:him|her|them|it|me|us)\b|\bgiven\b")
@@ -138,6 +142,7 @@ def _role(text: str, told: Told) -> tuple[int | None, str]:
     verbs = [n for n, p in enumerate(before) if _acts(p)]
     late = [p for o, p in pairwise(clause) if _acts(p) and o.low != "to"]
     late = late or [p for p in here if _verb(p) in _STATES]
+    verbs = _without_aim(before, verbs)
     nearest = before[verbs[-1]] if verbs else next(iter(late), None)
     if nearest is None:
         return None, ""
@@ -156,6 +161,15 @@ def _role(text: str, told: Told) -> tuple[int | None, str]:
         return (1 if _TAKEN.search(sentence.of(text)) else None), verb
     signs = [_PARTICLES[p.low] for p in clause if p.low in _PARTICLES and verb in _OPEN]
     return (signs[0] if signs else 1 if verb in _GAINS else -1), verb
+
+
+def _without_aim(before: Sequence[Piece], verbs: Sequence[int]) -> Sequence[int]:
+    """The places of verbs, less a last one that only says what for: "used 5 to buy pens and 3"."""
+    if len(verbs) < 2 or before[verbs[-1] - 1].low != "to":
+        return verbs
+    numbers = any(p.kind == "number" for p in before[verbs[-2] : verbs[-1]])
+    joined = any(p.low == "and" for p in before[verbs[-1] :])
+    return verbs[:-1] if numbers and joined else verbs
 
 
 def _acts(piece: Piece) -> bool:
@@ -218,6 +232,8 @@ def _compared(problem: _Problem) -> Pair | None:
     one = content_of(left) - every
     other = content_of(_HELPS.split(right)[0]) - every
     one, other = one - other - _DOING, other - one - _DOING
+    if "those" in lows_of(right):
+        one -= {stem(word) for word in problem.noun}
     mine = [n for n, t in enumerate(problem.told) if one & t.words]
     theirs = [n for n, t in enumerate(problem.told) if other & t.words]
     if sorted([*mine, *theirs]) != [0, 1, 2] or not mine or not theirs:
@@ -252,11 +268,20 @@ def _changed(problem: _Problem) -> Pair | None:
         return None
     if lows_of(problem.asked) & {"before", "after"}:
         return None
-    if not _NOW.search(problem.asked) or _SOME.search(problem.before):
+    if not _NOW.search(problem.asked) or _SOME.search(_FOR.sub("", problem.before)):
         return None
     if roles[0] not in {0, 1} or any(role not in {1, -1} for role in roles[1:]):
         return None
+    if _again(problem):
+        return "sum", "difference"
     return _NAMES[roles[1] or 1], _NAMES[roles[2] or 1]
+
+
+def _again(problem: _Problem) -> bool:
+    """Whether the last number goes on top of what went the same way before: "ate 9 more"."""
+    more = re.match(r"(?i)\s*more\b", problem.text[problem.told[2].quantity.end :])
+    same = problem.verbs[1] == problem.verbs[2]
+    return bool(more) and same and problem.roles[1] == problem.roles[2] == -1
 
 
 def _undone(problem: _Problem) -> Pair | None:
@@ -292,11 +317,12 @@ def _part(problem: _Problem) -> Pair | None:
     change = next((role for role in roles[1:] if role != 2), None)
     if change not in {1, -1}:
         return None
-    some = _SOME.search(problem.before) or asked[0] == "spend"
-    if not some:
+    some = _SOME.search(problem.before)
+    if not some and asked[0] != "spend":
         return None
-    if asked[0] in _LOSSES:
-        return _NAMES[change], "difference"
+    first = some is not None and some.start() < problem.told[roles.index(change)].quantity.start
+    if asked[0] in _LOSSES or change == -1:
+        return _NAMES[-change if first else change], "difference"
     return ("difference", "difference") if change == 1 else None
 
 
@@ -368,7 +394,7 @@ def _neutral(problem: _Problem, *, state: bool = False) -> bool:
         tail = problem.text[last.quantity.end : min(end, len(problem.before))]
         asked -= content_of(tail) - last.key
     spoken = [bool(asked & t.words) for t in told]
-    early = (state or listing) and spoken[0] and not spoken[2]
+    early = (state or listing) and any(spoken[:2]) and not spoken[2]
     return len(set(spoken)) == 1 or early
 
 
@@ -386,7 +412,8 @@ def _one_owner(problem: _Problem) -> bool:
 def _grouped(problem: _Problem) -> Pair | None:
     """So many in each of so many, with two kinds of things or groups, or with some beside."""
     head = problem.noun[-1] if problem.noun else ""
-    if not head or _WAY.search(problem.text) or _SOME.search(problem.before):
+    useless = lows_of(problem.before) & _USELESS
+    if not head or useless or _WAY.search(problem.text) or _SOME.search(problem.before):
         return None
     sizes = [t for t in problem.told if t.rate]
     others = [t for t in problem.told if not t.rate]

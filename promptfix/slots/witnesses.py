@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from promptfix.slots.described import Told, content_of, lows_of
 from promptfix.slots.lemmas import plural, stem
-from promptfix.slots.words import sentences
+from promptfix.slots.strangers import names
+from promptfix.slots.words import sentences, value
 
 _PLAIN = re.compile(r"(?i)\bhow\s+(?:many|much)\b(?!\s+(?:more|fewer|less)\b)")
 _COMPARING = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b.*\bthan\b")
@@ -20,6 +21,12 @@ _LATER = re.compile(r"(?i)\b(?:left|now|still|then|after|afterwards)\b")
 _IN_PLACE = re.compile(r"(?i)\b(?:left |there |now )?(?:in|on) the (\w+)\s*\?")
 _PLACED = re.compile(r"(?i)\b(?:in|on|from|into|out of) (?:an?|the|his|her) (\w+)")
 _TO_SHARE = re.compile(r"(?i)\bto (?:each of )?(?:his|her|their|its|the|my|our)?\s*$")
+_DEEDS = re.compile(r"(?i)\bdid \w+ (\w+)\b.*\bthan (?:\w+ did|\w+) (\w+)\b")
+_GAVE = re.compile(r"(?i)\bdid (\w+) (?:give|lend|sell|hand|send|pass)\b")
+_ORDER = re.compile(r"(?i)\b(first|second|other) (\w+)\b")
+_EITHER = re.compile(r"(?i)\b(\w+)(?: away)? or (\w+)(?: away)?\s*\?")
+_SUM = re.compile(r"(?i)\b(?:in all|in total|altogether)\s*\?")
+_TIME = frozenset("second minute hour day week month year".split())
 _FEW = re.compile(r"(?i)\b(?:few|some|several)\b")
 _MEASURES = frozenset("second minute hour day week month year dollar cent amount degree".split())
 _PEOPLE = frozenset("child pupil student kid person people passenger visitor".split())
@@ -34,6 +41,7 @@ def by_witnesses(text: str, asked: str, noun: Sequence[str], told: Sequence[Told
     return (
         _before_and_after(text, asked, told)
         or _given_away(text, asked, head, told)
+        or _gave_some(text, asked, head, told)
         or _in_place(text, asked, head, told)
         or _makes(asked, head, told)
         or _by_rates(asked, head, told)
@@ -55,7 +63,7 @@ def _asking(text: str, told: Told) -> bool:
     return told.quantity.start > start
 
 
-def _other_things(others: Sequence[Told], pair: Sequence[Told], named: frozenset[str]) -> bool:
+def other_things(others: Sequence[Told], pair: Sequence[Told], named: frozenset[str]) -> bool:
     """Whether all other numbers plainly count things that neither a pair nor the question names."""
     heads = {t.head for t in pair}
     return all(
@@ -80,8 +88,18 @@ def _before_and_after(text: str, asked: str, told: Sequence[Told]) -> list[Told]
     known = bool(first.state and last.state and not change.state)
     moved = bool(change.doing & content_of(asked)) or "got" in lows_of(_span(text, change))
     told_late = _LATER.search(_span(text, last)) is not None
-    unknown = len(_SOME.findall(text)) == 1
+    unknown = len(_SOME.findall(text)) == 1 or _untold(text, asked, change)
     return [first, last] if known and moved and told_late and unknown and len(heads) == 1 else []
+
+
+def _untold(text: str, asked: str, change: Told) -> bool:
+    """Whether a comparison is of the change that is told and of one that is not."""
+    found = _DEEDS.search(asked)
+    deeds = [stem(verb.lower()) for verb in found.groups()] if found else []
+    told = content_of(text[: len(text) - len(asked)])
+    return [deed in told for deed in deeds].count(False) == 1 and any(
+        deed in change.doing for deed in deeds
+    )
 
 
 def _given_away(text: str, asked: str, head: str, told: Sequence[Told]) -> list[Told]:
@@ -96,6 +114,18 @@ def _given_away(text: str, asked: str, head: str, told: Sequence[Told]) -> list[
     gave = re.search(r"(?i)\bdid\b.*\bgive\b", asked)
     plain = others[0].head not in _MEASURES and all(t.state for t in mine)
     return mine if gave and kept == [False, True] and plain else []
+
+
+def _gave_some(text: str, asked: str, head: str, told: Sequence[Told]) -> list[Told]:
+    """What somebody had and has left of what he gave some of; what another had plays no part."""
+    found = _GAVE.search(asked)
+    if found is None or not _PLAIN.match(asked) or any(t.head != head for t in told):
+        return []
+    people = {stem(name.lower()) for name in names(text)} - {stem(found[1].lower())}
+    mine = [t for t in told if not t.words & people]
+    fits = len(mine) == 2 and all(t.state and not t.rate for t in told)
+    fits = fits and ["left" in t.words for t in mine] == [False, True]
+    return mine if fits and len(told) == 3 and len(_SOME.findall(text)) == 1 else []
 
 
 def _in_place(text: str, asked: str, head: str, told: Sequence[Told]) -> list[Told]:
@@ -114,6 +144,39 @@ def _in_place(text: str, asked: str, head: str, told: Sequence[Told]) -> list[To
     return here if places and place not in places and moved and alone else []
 
 
+def other_part(text: str, asked: str, noun: Sequence[str], told: Sequence[Told]) -> list[Told]:
+    """A whole of two parts and one of these, where the question asks for the other."""
+    found, before = _ORDER.search(asked), text[: len(text) - len(asked)]
+    parts = [t for t in told if value(t.quantity) == 2]
+    mine = [t for t in told if t.head == noun[-1] and t not in parts]
+    if found is None or len(told) != 3 or len(parts) != 1 or len(mine) != 2:
+        return []
+    ordered = {(one.lower(), stem(two.lower())) for one, two in _ORDER.findall(before)}
+    meant = found[1].lower(), stem(found[2].lower())
+    one_told = [two for one, two in ordered if one != meant[0]] == [stem(parts[0].head)]
+    return mine if one_told and len(ordered) == 1 and meant[1] == stem(parts[0].head) else []
+
+
+def either(asked: str, noun: Sequence[str], told: Sequence[Told]) -> list[Told]:
+    """The numbers of two deeds that the question joins by "or"."""
+    found = _EITHER.search(asked)
+    verbs = [stem(verb.lower()) for verb in found.groups()] if found else []
+    mine = [[t for t in told if verb in t.doing] for verb in verbs]
+    if not found or [len(some) for some in mine] != [1, 1] or mine[0] == mine[1]:
+        return []
+    two = [*mine[0], *mine[1]]
+    return two if all(t.head in {noun[-1], ""} and not t.rate for t in two) else []
+
+
+def all_money(asked: str, noun: Sequence[str], told: Sequence[Told]) -> list[Told]:
+    """The two sums of money that a question adds up, whatever else is counted with them."""
+    mine = [t for t in told if t.head == "dollar" and not t.rate]
+    if tuple(noun) not in {("dollar",), ("money",)} or not _SUM.search(asked) or len(mine) != 2:
+        return []
+    others = [t for t in told if t not in mine]
+    return mine if all(t.head in _TIME and not t.rate for t in others) else []
+
+
 def _makes(asked: str, head: str, told: Sequence[Told]) -> list[Told]:
     """How many can be made: what there is and what each takes."""
     if len(told) != 3 or not re.match(r"(?i)how many \w+ can\b", asked):
@@ -122,7 +185,7 @@ def _makes(asked: str, head: str, told: Sequence[Told]) -> list[Told]:
     stuff = [t for t in told if t not in rates and rates and t.head == rates[0].head]
     others = [t for t in told if t not in rates and t not in stuff]
     pair = [*stuff, *rates]
-    fits = len(rates) == len(stuff) == 1 and _other_things(others, pair, content_of(asked))
+    fits = len(rates) == len(stuff) == 1 and other_things(others, pair, content_of(asked))
     return pair if fits and not others[0].rate else []
 
 
@@ -164,7 +227,7 @@ def _seats(asked: str, head: str, told: Sequence[Told]) -> list[Told]:
     seated = all(bool(t.rate) == (_role(t.head) == "seat") for t in pair) and (
         wanted != "seat" or "each" in lows_of(asked)
     )
-    return pair if whole and seated and _other_things(others, pair, content_of(asked)) else []
+    return pair if whole and seated and other_things(others, pair, content_of(asked)) else []
 
 
 def _role(head: str) -> str:
