@@ -23,16 +23,16 @@ from eval.common import write_result
 
 TOKENS = 32
 QUIET = (
-    "A baker made 48 rolls in the morning and 35 in the afternoon. He sold 57 of them. "
-    "How many rolls are left?"
+    "A baker made 48 rolls in the morning and 35 buns in the afternoon. He sold 57 of all he made. "
+    "How many were not sold?"
 )
 """One that nothing fires on, and whose answer comes near `TOKENS`."""
 NOISY = (
     "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
 )
 STRAYING = (
-    "A bridge 39 years old has 12 arches. Each arch was built of 132 stones. "
-    "How many stones are in the arches?"
+    "Polly drove 6 hours at 23 miles an hour and then 3 more miles on a dirt road. "
+    "She walked 77 miles. How many miles did she drive in all?"
 )
 BODY = b'{"model": "mini", "messages": [{"role": "user", "content": "What is 12 plus 30?"}]}'
 
