@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from promptfix.mini import chat
 from promptfix.mini.recipe import SMALL, RecipeError, run
 from promptfix.mini.train import (
+    OtherRunError,
     Progress,
     Recipe,
     WrongStartError,
@@ -129,6 +130,17 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
     other = build_model(recipe)
     assert load_state(tmp_path / "again", other, optimizers(other, recipe)) == progress
     assert all((a == b).all() for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_training_goes_on_only_as_it_was_begun(tmp_path):
+    """Another recipe, or data sets that were not there before, would make a model of two halves."""
+    train(replace(SMALL.model, tokens=1), tmp_path, None, compiled=False)
+    for recipe, data in ((replace(SMALL.model, tokens=9), None), (SMALL.model, tmp_path)):
+        with pytest.raises(OtherRunError, match="PROMPTFIX_DATA"):
+            train(recipe, tmp_path, data, compiled=False)
+    (tmp_path / "model" / "model.safetensors").unlink()
+    with pytest.raises(RecipeError, match="cannot be gone on with"):
+        run(tmp_path, None, "small-2", compiled=False)
 
 
 def test_training_can_begin_with_the_weights_of_another_run(tmp_path):

@@ -16,7 +16,7 @@ from typing import Any
 from promptfix.errors import PromptfixError
 from promptfix.mini import chat
 from promptfix.mini.corpus.mix import Mixture
-from promptfix.mini.train import Recipe, WrongStartError, train
+from promptfix.mini.train import OtherRunError, Recipe, WrongStartError, train
 from promptfix.training.documents import Document
 from promptfix.training.sae import QUALITY, SaePlan
 
@@ -96,7 +96,8 @@ def run(
 ) -> Path:
     """Make `folder`/model and `folder`/sae; `start` is a model folder to begin with.
 
-    Raises RecipeError for an unknown preset, a wrong data folder or a start of another shape.
+    Raises RecipeError for an unknown preset, a wrong data folder, a start of another shape or a
+    run that was begun in another way.
     """
     if preset not in PRESETS:
         raise RecipeError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
@@ -115,6 +116,8 @@ def run(
             train(chosen.model, folder, data, start=start, compiled=compiled)
         except WrongStartError as error:
             raise RecipeError(f"{start} cannot be gone on from: {error}") from error
+        except OtherRunError as error:
+            raise RecipeError(f"the run in {folder} cannot be gone on with: {error}") from error
     if not (folder / "sae" / QUALITY).exists():  # written when all else is done
         add_sae(folder, data, chosen)
     return folder

@@ -14,8 +14,9 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
+from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,6 +60,8 @@ class Recipe:
 
 
 Ids: TypeAlias = npt.NDArray[np.integer[Any]]
+STATE = "state.safetensors"
+"""Model, optimisers and progress, beside the model's folder."""
 LOG = "log.jsonl"
 """The run's log, beside the checkpoint: step, tokens, loss, rate, minutes left."""
 _IN_LAYER = re.compile(r"(.*\.(?:layers|h)\.)(\d+)(\..*)")
@@ -245,6 +248,8 @@ class Progress:
     shard: int = 0
     batch: int = 0
     seconds: float = 0.0
+    made_of: str = ""
+    """A digest of the recipe, and of whether the data sets were there."""
 
 
 def save_state(
@@ -258,16 +263,14 @@ def save_state(
         for i, state in optim.state_dict()["state"].items():
             for name, value in state.items():
                 tensors[f"optim.{n}.{i}.{name}"] = torch.as_tensor(value).detach().clone()
-    temporary = folder / "state.safetensors.tmp"
+    temporary = folder / f"{STATE}.tmp"
     save_file(tensors, temporary, metadata={"progress": json.dumps(asdict(progress))})
-    temporary.replace(folder / "state.safetensors")
+    temporary.replace(folder / STATE)
 
 
 def load_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer]) -> Progress:
     """Restore what `save_state` wrote; a fresh `Progress` when there is nothing."""
-    from safetensors import safe_open
-
-    path = folder / "state.safetensors"
+    path = folder / STATE
     if not path.exists():
         return Progress()
     tensors = load_file(path)
@@ -280,6 +283,16 @@ def load_state(folder: Path, model: Any, optims: list[torch.optim.Optimizer]) ->
                 _, _, i, name = key.split(".", 3)
                 states.setdefault(int(i), {})[name] = value
         optim.load_state_dict({"state": states, "param_groups": optim.state_dict()["param_groups"]})
+    return saved_progress(folder)
+
+
+def saved_progress(folder: Path) -> Progress:
+    """Where the run in a folder stands; a fresh `Progress` when there is none."""
+    from safetensors import safe_open
+
+    path = folder / STATE
+    if not path.exists():
+        return Progress()
     with safe_open(str(path), "pt") as file:
         return Progress(**json.loads(file.metadata()["progress"]))
 
@@ -298,8 +311,11 @@ def train(
 
     `start` is a model folder whose tokenizer and weights a new run begins with; it may have fewer
     layers. `compiled`: the layers are compiled first, which takes seconds. Raises WrongStartError
-    if the start is of another shape, FloatingPointError when the loss is no longer a number.
+    if the start is of another shape, OtherRunError if the run in the folder was begun in another
+    way, FloatingPointError when the loss is no longer a number.
     """
+    made_of = _made_of(recipe, data)
+    _check_begun(folder, made_of)
     (folder / "model").mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if not (folder / "model" / "tokenizer.json").exists():
@@ -308,7 +324,7 @@ def train(
     if start:
         _begin_with(model, start, recipe.layers)
     optims = optimizers(model, recipe)
-    progress = load_state(folder, model, optims)
+    progress = replace(load_state(folder, model, optims), made_of=made_of)
     if compiled:
         for layer in _layers(model):  # one by one: they are alike, so only the first is compiled
             layer.compile(dynamic=True)
@@ -345,6 +361,23 @@ def _sent(tensor: torch.Tensor, device: str) -> torch.Tensor:
 
 class WrongStartError(ValueError):
     """The model to begin with is not of the recipe's shape."""
+
+
+class OtherRunError(ValueError):
+    """The run in the folder was begun with another recipe, or with other data."""
+
+
+def _made_of(recipe: Recipe, data: Path | None) -> str:
+    return sha256(repr((asdict(recipe), data is not None)).encode()).hexdigest()
+
+
+def _check_begun(folder: Path, made_of: str) -> None:
+    """Raise OtherRunError where a run was begun in another way: half of each would be neither."""
+    if saved_progress(folder).made_of not in {"", made_of}:
+        raise OtherRunError(
+            "its first part was made by another recipe, or with PROMPTFIX_DATA set where it is not "
+            "now, or the other way round"
+        )
 
 
 def _layers(model: Any) -> Sequence[Any]:
