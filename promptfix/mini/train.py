@@ -376,7 +376,7 @@ def _check_begun(folder: Path, made_of: str) -> None:
     if saved_progress(folder).made_of not in {"", made_of}:
         raise OtherRunError(
             "its first part was made by another recipe, or with PROMPTFIX_DATA set where it is not "
-            "now, or the other way round"
+            "now, or the other way round; go on as it was begun, or name another folder"
         )
 
 

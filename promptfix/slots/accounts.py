@@ -100,7 +100,7 @@ def accounted(
 ) -> Iterator[str]:
     """The operation of two numbers by their parts; the question's "how" stands at a place."""
     asked, before = text[at:], text[:at]
-    if len(told) != 2 or _HIDDEN.search(text) or not tables.changes:
+    if _HIDDEN.search(text) or not tables.changes:
         return
     if any(t.rate or value(t.quantity) <= 0 for t in told):
         return
