@@ -183,7 +183,39 @@ def test_a_note_that_decides_is_kept_to():
     assert undecided > 40
 
 
-@pytest.mark.parametrize("sums", [("8 - 3 = 5",), ("48/2", "48+24"), ("2*3", "6+1", "7-2")])
+def test_a_note_that_overrules_the_text_is_kept_to():
+    """Of two numbers the answer makes what the note says, of more it takes the two it names."""
+    said = {"+": "together|add|total|how much in all|plus", "-": "from|subtract|apart|away|minus"}
+    said |= {"*": "multipl|times|product", "/": "divi|share|quotient"}
+    said["-"] += "|difference"
+    rng, two, more = Random(5), 0, 0
+    for _ in range(1500):
+        text, item = deciding.decided(rng)
+        if item.schema != "overruled":
+            continue
+        assert all(_evaluated(step) for step in item.steps)
+        assert item.text in text
+        note = text.replace(item.text, "").lower()
+        a, sign, b = re.match(r"(\d+) (.) (\d+)", item.steps[0]).groups()
+        if len(set(re.findall(r"\d+", item.text))) == 2:
+            two += 1
+            assert re.search(said[sign], note)
+        elif len(item.steps) == 1:
+            more += 1
+            assert {a, b} <= set(re.findall(r"\d+", note))
+    assert two > 30
+    assert more > 30
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        ("8 - 3 = 5",),
+        ("30 - 6 = 24", "24 * 3 = 72"),
+        ("48/2", "48+24"),
+        ("2*3", "6+1", "7-2"),
+    ],
+)
 def test_a_hint_never_says_a_result(sums):
     """It may name the steps, their kind and the numbers to take; never what comes out."""
     rng = Random(0)

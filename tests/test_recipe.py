@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -157,6 +158,27 @@ def test_training_can_begin_with_the_weights_of_another_run(tmp_path):
         train(replace(recipe, layers=1), tmp_path / "third", None, start=first, compiled=False)
     with pytest.raises(RecipeError, match="safetensors"):
         run(tmp_path / "fourth", None, "small", start=tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_frozen_layers_stay_as_the_start_had_them(tmp_path, architecture):
+    """With the embeddings they are the same to the bit, so that an SAE of theirs stays one."""
+    recipe = replace(SMALL.model, architecture=architecture, tokens=3000)
+    train(replace(recipe, tokens=1), tmp_path / "first", None, compiled=False)
+    first = tmp_path / "first" / "model"
+    train(recipe, tmp_path / "second", None, start=first, frozen=1, compiled=False)
+    before = load_file(first / "model.safetensors")
+    after = load_file(tmp_path / "second" / "model" / "model.safetensors")
+    same = {key for key in before if torch.equal(before[key], after[key])}
+    kept = {key for key in before if re.search(r"embed|wte|wpe|\.0\.", key)}
+    assert kept <= same
+    learnt = {key for key in before if re.search(r"\.1\..*(proj|c_\w+)\.weight", key)}
+    assert learnt
+    assert not learnt & same
+    with pytest.raises(RecipeError, match="fewer than its 2"):
+        run(tmp_path / "third", None, "small", start=first, frozen=2)
+    with pytest.raises(RecipeError, match="to begin with"):
+        run(tmp_path / "third", None, "small", frozen=1)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])

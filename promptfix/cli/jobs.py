@@ -52,6 +52,9 @@ def train(
     start: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of a model to go on from.")
     ] = None,
+    frozen: Annotated[
+        int, typer.Option(help="So many of its first layers stay, and an SAE of them with them.")
+    ] = 0,
 ) -> None:
     """Train the embedded model, from scratch or from `start`: corpus, tokenizer, model, SAE.
 
@@ -59,7 +62,7 @@ def train(
     """
     from promptfix.mini import recipe
 
-    recipe.run(out, data, preset, start=start)
+    recipe.run(out, data, preset, start=start, frozen=frozen)
 
 
 def mine(

@@ -92,12 +92,14 @@ def run(
     preset: str = "full",
     *,
     start: Path | None = None,
+    frozen: int = 0,
     compiled: bool | None = None,
 ) -> Path:
     """Make `folder`/model and `folder`/sae; `start` is a model folder to begin with.
 
-    Raises RecipeError for an unknown preset, a wrong data folder, a start of another shape or a
-    run that was begun in another way.
+    Of the start the embeddings and the first `frozen` layers stay as they are. Raises RecipeError
+    for an unknown preset, a wrong data folder, frozen layers that are not there, a start of another
+    shape or a run that was begun in another way.
     """
     if preset not in PRESETS:
         raise RecipeError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
@@ -109,11 +111,15 @@ def run(
     chosen = PRESETS[preset]
     if start is not None and not (start / "model.safetensors").is_file():
         raise RecipeError(f"{start} holds no model.safetensors; name the folder of a model")
+    if frozen and (start is None or not 0 < frozen < chosen.model.layers):
+        raise RecipeError(
+            f"layers can be kept of a model to begin with, fewer than its {chosen.model.layers}"
+        )
     if not (folder / "model" / "model.safetensors").exists():
         large = preset in ("full", "gpu", "mini-2")
         compiled = large if compiled is None else compiled
         try:
-            train(chosen.model, folder, data, start=start, compiled=compiled)
+            train(chosen.model, folder, data, start=start, frozen=frozen, compiled=compiled)
         except WrongStartError as error:
             raise RecipeError(f"{start} cannot be gone on from: {error}") from error
         except OtherRunError as error:

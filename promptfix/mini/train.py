@@ -224,8 +224,9 @@ def optimizers(model: Any, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for embeddings, norms and biases."""
     embedded = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
     matrices = {id(p) for p in model.parameters() if p.ndim == 2} - embedded
-    inside = [p for p in model.parameters() if id(p) in matrices]
-    rest = [p for p in model.parameters() if id(p) not in matrices]
+    learning = [p for p in model.parameters() if p.requires_grad]
+    inside = [p for p in learning if id(p) in matrices]
+    rest = [p for p in learning if id(p) not in matrices]
     muon = torch.optim.Muon(
         inside, lr=recipe.muon_rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="original"
     )
@@ -303,6 +304,7 @@ def train(
     data: Path | None,
     *,
     start: Path | None = None,
+    frozen: int = 0,
     compiled: bool = True,
     log_every: int = 20,
     save_every: int = 300,
@@ -310,11 +312,12 @@ def train(
     """Train into `folder`/model, going on from `folder`/state.safetensors if it is there.
 
     `start` is a model folder whose tokenizer and weights a new run begins with; it may have fewer
-    layers. `compiled`: the layers are compiled first, which takes seconds. Raises WrongStartError
-    if the start is of another shape, OtherRunError if the run in the folder was begun in another
-    way, FloatingPointError when the loss is no longer a number.
+    layers. The embeddings and the first `frozen` layers stay as they are, so that an SAE of their
+    residual stream stays one. `compiled`: the layers are compiled first, which takes seconds.
+    Raises WrongStartError if the start is of another shape, OtherRunError if the run in the folder
+    was begun in another way, FloatingPointError when the loss is no longer a number.
     """
-    made_of = _made_of(recipe, data)
+    made_of = _made_of(recipe, data, frozen)
     _check_begun(folder, made_of)
     (folder / "model").mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -323,6 +326,8 @@ def train(
     model = build_model(recipe).to(device)
     if start:
         _begin_with(model, start, recipe.layers)
+    if frozen:
+        _freeze(model, frozen)
     optims = optimizers(model, recipe)
     progress = replace(load_state(folder, model, optims), made_of=made_of)
     if compiled:
@@ -367,8 +372,8 @@ class OtherRunError(ValueError):
     """The run in the folder was begun with another recipe, or with other data."""
 
 
-def _made_of(recipe: Recipe, data: Path | None) -> str:
-    return sha256(repr((asdict(recipe), data is not None)).encode()).hexdigest()
+def _made_of(recipe: Recipe, data: Path | None, frozen: int) -> str:
+    return sha256(repr((asdict(recipe), data is not None, frozen)).encode()).hexdigest()
 
 
 def _check_begun(folder: Path, made_of: str) -> None:
@@ -394,6 +399,13 @@ def _begin_with(model: Any, start: Path, layers: int) -> None:
         raise WrongStartError(str(error).splitlines()[-1].strip()) from error
     if foreign or set(missing) - {"lm_head.weight"}:
         raise WrongStartError(f"it has other layers, e.g. {[*foreign, *missing][0]}")
+
+
+def _freeze(model: Any, layers: int) -> None:
+    """Keep the embeddings, which are the head as well, and the first `layers` layers."""
+    embeddings = [m for m in model.modules() if isinstance(m, torch.nn.Embedding)]
+    for part in (*embeddings, *_layers(model)[:layers]):
+        part.requires_grad_(False)
 
 
 def grown(weights: Mapping[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:

@@ -83,7 +83,7 @@ class Mixture:
         weights: dict[Callable[[Random], Document], float] = {
             _problem: 0.42,
             _noted: 0.10,
-            _decided: 0.13,
+            _decided: 0.22,
             _metaphor: 0.06,
             _disguised: 0.05,
             _sums: 0.05,
