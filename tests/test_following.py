@@ -18,8 +18,9 @@ from tests.test_library import ROOT
 LIBRARY = load(ROOT / "detectors", ROOT / "annotations")
 PAIR = {"pair": "43 and 5"}
 GROSS = {"word": "gross", "value": "144", "statement": "1 gross = 144 things"}
-ONE = {"steps": "Share it out evenly", "operations": "quotient"}
-TWO = {"steps": "First a sum, then a difference", "operations": "sum, difference"}
+ONE = {"steps": "43, divided by the other", "operations": "quotient", "numbers": "43, 5"}
+TWO = {"steps": "...", "operations": "sum, difference", "numbers": "40, 12, 5"}
+TIMES = {"steps": "So many times so much", "operations": "product", "numbers": "26, 16"}
 GAP = {"first": "$1,200", "second": "58"}
 SOLD = {"verb": "peddled", "number": "14", "more": "fewer"}
 SPOONS = (
@@ -42,6 +43,12 @@ SPOONS = (
         ("steps-told", TWO, "40 + 12 = 52\n52 - 5 = 47\nAnswer: 47", True),
         ("steps-told", TWO, "40 - 5 = 35\n35 + 12 = 47\nAnswer: 47", False),
         ("steps-told", TWO, "40 + 12 = 52\nAnswer: 52", False),
+        ("steps-told", ONE, "43 / 10 = 4.3\nAnswer: 4.3", False),
+        ("steps-told", TWO, "40 + 12 = 52\n52 - 12 = 40\nAnswer: 40", False),
+        ("steps-told", TIMES, "26 * 10 = 260\n26 * 6 = 156\n260 + 156 = 416\nAnswer: 416", True),
+        ("steps-told", TIMES, "26 * 10 = 260\n26 * 5 = 130\n260 + 130 = 390\nAnswer: 390", False),
+        ("asked-pair", PAIR, "43 * 5 = 215\nAnswer: 215", True),
+        ("asked-pair", {"pair": "26 and 16"}, "26 * 10 = 260\n26 * 6 = 156\n260 + 156 = 416", True),
         ("unit-word-statement", GROSS, "2 * 144 = 288\n288 - 5 = 283\nAnswer: 283", True),
         ("unit-word-statement", GROSS, "2 * 12 = 24\nAnswer: 24", False),
         ("difference-pair", GAP, "1,200 - 58 = 1,142\nAnswer: 1142", True),

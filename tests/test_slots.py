@@ -259,12 +259,21 @@ CASES: list[tuple[str, str, dict[str, str] | None]] = [
     (
         "steps",
         "Al had 42 figs. He ate 9 of them. How many figs are left?",
-        {"steps": "Take one from the other", "operations": "difference"},
+        {"steps": "42 less the other", "operations": "difference", "numbers": "42, 9"},
     ),
     (
         "steps",
         "Al had 42 figs. He found 12 figs and lost 5 figs. How many figs does he have now?",
-        {"steps": "First a sum, then a difference", "operations": "sum, difference"},
+        {
+            "steps": "First put two together, then take one from the other",
+            "operations": "sum, difference",
+            "numbers": "42, 12, 5",
+        },
+    ),
+    (
+        "steps",
+        "Al shares twelve figs evenly among 3 friends. How many figs does each get?",
+        {"steps": "12, divided by the other", "operations": "quotient", "numbers": "12, 3"},
     ),
     ("steps", "Al packed 33 caps and bequeathed 16 caps. How many caps are there?", None),
     ("two-numbers", "Tom has 4 eggs and buys 6 dozen. How many eggs has he?", None),

@@ -69,7 +69,9 @@ def sums(answer: str) -> tuple[Sum, ...]:
 def one_of_pair(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
     """One sum, of the two numbers of `pair`."""
     pair = _numbers([slots["pair"]])
-    return len(found) == 1 and found[0].numbers == sorted(pair) if len(pair) == 2 else None
+    if len(pair) != 2:
+        return None
+    return (len(found) == 1 and found[0].numbers == sorted(pair)) or _by_digits(pair, found)
 
 
 def one_difference(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
@@ -79,8 +81,13 @@ def one_difference(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | Non
 
 
 def these_operations(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
-    """Sums of just these `operations`, in that order."""
-    return [one.sign for one in found] == [_OPERATIONS[o] for o in slots["operations"].split(", ")]
+    """Sums of just these `operations`, in that order, which take up all `numbers`."""
+    told = [_OPERATIONS[name] for name in slots["operations"].split(", ")]
+    numbers = _numbers(slots["numbers"].split(", "))
+    if told == ["*"] and _by_digits(numbers, found):
+        return True
+    taken = [number for one in found for number in one.numbers]
+    return [one.sign for one in found] == told and all(number in taken for number in numbers)
 
 
 def with_change(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
@@ -95,6 +102,13 @@ def with_value(slots: Mapping[str, str], found: Sequence[Sum]) -> bool | None:
     """A sum with `value` in it."""
     value = _numbers([slots["value"]])
     return any(number in value for one in found for number in one.numbers) if value else None
+
+
+def _by_digits(pair: Sequence[Decimal], found: Sequence[Sum]) -> bool:
+    """Whether sums are the product of a pair by the digits of one: 16 * 20, 16 * 6, and both."""
+    *parts, last = found
+    times = len(pair) == 2 and len(parts) > 1 and all(part.sign == "*" for part in parts)
+    return times and last.sign == "+" and last.result == pair[0] * pair[1]
 
 
 def _numbers(texts: Iterable[str]) -> list[Decimal]:

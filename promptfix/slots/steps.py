@@ -43,22 +43,41 @@ _RELATED = re.compile(
 
 _DEEDS = {
     "sum": "Put the two together",
-    "difference": "Take one from the other",
+    "difference": "{most} less the other",
     "product": "So many times so much",
-    "quotient": "Share it out evenly",
+    "quotient": "{most}, divided by the other",
 }
-"""What a single operation does to the two numbers of a problem."""
+"""What a single operation does to the two numbers of a problem, of which `most` is the larger."""
+_IN_TURN = {
+    "sum": "put two together",
+    "difference": "take one from the other",
+    "product": "so many times so much",
+    "quotient": "share it out evenly",
+}
+"""What one of two operations does."""
 
 
 def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The operation that a problem takes, or the two in order: `steps`, `operations`."""
+    """The operation that a problem takes, or the two in order: `steps`, `operations`, `numbers`."""
+    given = sorted(quantities(text), key=value, reverse=True)
+    if not given:
+        return None
     if told := operation(text, span, tables):
-        name = told["operation"]
-        return {"steps": _DEEDS[name], "operations": name}
-    if pair := two_steps(text, span, tables):
-        first, second = pair["first"], pair["second"]
-        return {"steps": f"First a {first}, then a {second}", "operations": f"{first}, {second}"}
-    return None
+        names = [told["operation"]]
+        said = _DEEDS[names[0]].format(most=_in_digits(given[0]))
+    elif pair := two_steps(text, span, tables):
+        names = [pair["first"], pair["second"]]
+        said = "First {}, then {}".format(*(_IN_TURN[name] for name in names))
+    else:
+        return None
+    numbers = ", ".join(map(_in_digits, given))
+    return {"steps": said, "operations": ", ".join(names), "numbers": numbers}
+
+
+def _in_digits(quantity: Quantity) -> str:
+    """A number without its coin, and never in words."""
+    digits = quantity.number.strip("$ ")
+    return digits if digits[-1].isdigit() else f"{value(quantity):.0f}"
 
 
 def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:

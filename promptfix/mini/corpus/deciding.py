@@ -218,9 +218,7 @@ def _told_to(
     """The problem with the note, answered as the note says."""
     a, b = _order(sign, pair, rng)
     result = {"+": a + b, "-": a - b, "*": a * b, "/": a // max(b, 1)}[sign]
-    steps = (
-        tuple(worked_out(f"{a} * {b}", result)) if sign == "*" else (f"{a} {sign} {b} = {result}",)
-    )
+    steps = tuple(worked_out(f"{a} {sign} {b}", result))
     made = replace(item, steps=steps, answer=str(result), schema="overruled")
     return place(item.text, note, rng), made
 
