@@ -153,7 +153,8 @@ class _Batch:
             self.rows = [self.rows[place] for place in keep]
             self._cache = take(self._cache, keep, self._mask.shape[1], roomy=True)
         self._ids = self._network.tensor([[tokens[place]] for place in keep])
-        self._places = self._places[keep, -1:] + 1
+        # A row that is done and runs along may pass the last place that the model knows.
+        self._places = (self._places[keep, -1:] + 1).clamp(max=self._network.context - 1)
         more = self._mask.new_ones(len(keep), 1)
         self._mask = torch.cat([self._mask[keep], more], dim=-1)
 

@@ -60,6 +60,17 @@ def test_greedy_answers_are_those_of_generate(model, text):
     assert answer.prompt_tokens == len(ids_of(model, text))
 
 
+def test_a_prompt_that_fills_the_context_runs_along_with_others(model):
+    """It is done first, and its row stays in the batch; all answer as they do alone."""
+    long = "a " * CONTEXT
+    while len(ids_of(model, long)) > CONTEXT - 2:
+        long = long[:-1]
+    prompts = [Prompt(text=text) for text in (long, *(long[n:-20] for n in range(9)))]
+    many = model.answer_many(prompts, max_tokens=16)
+    assert many == [model.answer(prompt, sampling=SHORT) for prompt in prompts]
+    assert many[0].completion_tokens < 16
+
+
 def test_a_prefill_changes_nothing_and_can_be_used_again(model):
     """Of the same prompt, of one that begins alike, and of one that has nothing in common."""
     prompts = [Prompt(text=text) for text in (TEXTS[0], TEXTS[0] + " [Note: 144]", TEXTS[1])]
