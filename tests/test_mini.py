@@ -62,7 +62,8 @@ def test_mini_does_what_its_results_say(pipeline):
 
 def test_a_quiet_prompt_is_answered_as_the_plain_model_answers_it(pipeline):
     """When nothing fires, prompt and answer are those of the plain model."""
-    trace = pipeline.answer("A box has 8 crayons. How many crayons are in 4 boxes?", compare=True)
+    text = "A baker made 48 rolls and 35 buns. He sold 57 of all he made. How many were not sold?"
+    trace = pipeline.answer(text, compare=True)
     assert trace.action == "none"
     assert trace.answer == pipeline.model.answer(trace.prompt)
 
