@@ -6,7 +6,6 @@ from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.changes import about as about_change
 from promptfix.slots.lemmas import singular
-from promptfix.slots.likely import likely
 from promptfix.slots.numerals import about_roman
 from promptfix.slots.operations import operation
 from promptfix.slots.twofold import two_steps
@@ -59,25 +58,18 @@ _IN_TURN = {
 
 
 def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The operation that a problem takes, or the two in order: `steps`, `operations`, `numbers`.
-
-    As rules tell it, or, where none does, as the words of a problem with two numbers suggest.
-    """
+    """The operation that a problem takes, or the two in order: `steps`, `operations`, `numbers`."""
     given = sorted(quantities(text), key=value, reverse=True)
     if not given:
         return None
     if told := operation(text, span, tables):
         names = [told["operation"]]
+        said = _DEEDS[names[0]].format(most=_in_digits(given[0]))
     elif pair := two_steps(text, span, tables):
         names = [pair["first"], pair["second"]]
-    elif name := likely(text):
-        names = [name]
+        said = "First {}, then {}".format(*(_IN_TURN[name] for name in names))
     else:
         return None
-    if len(names) == 1:
-        said = _DEEDS[names[0]].format(most=_in_digits(given[0]))
-    else:
-        said = "First {}, then {}".format(*(_IN_TURN[name] for name in names))
     numbers = ", ".join(map(_in_digits, given))
     return {"steps": said, "operations": ", ".join(names), "numbers": numbers}
 
