@@ -20,6 +20,7 @@ from promptfix.mining.outcomes import AnswerCache
 from promptfix.models import LocalModel
 from promptfix.network import Network
 from promptfix.records import ANSWER_TOKENS, Answer, Prompt, Sampling
+from promptfix.rewriting import reworded
 from promptfix.tasks import Item, correct, final
 
 TEMPERATURE = 0.7
@@ -86,18 +87,21 @@ class Asker:
         return Said(texts, scored(texts, items), self.tokens(prompts, texts))
 
     def repaired(self, items: Sequence[Item], repairs: Repairs, library: Library) -> Said:
-        """What the pipeline says to repaired prompts: the plain answer where theirs strays."""
+        """What the pipeline says to repaired prompts.
+
+        Where an answer strays, the one to the notes in other words; where that does, the plain one.
+        """
         said = self.greedy(items, texts_of(repairs))
-        astray = [
-            repair is not None and strays(repair, text, library)
-            for repair, text in zip(repairs, said.texts, strict=True)
-        ]
-        rows = [n for n, here in enumerate(astray) if here]
-        again = self.greedy([items[n] for n in rows], [None] * len(rows))
-        texts = list(said.texts)
-        for row, text in zip(rows, again.texts, strict=True):
-            texts[row] = text
-        return Said(texts, scored(texts, items), said.tokens + again.tokens, len(rows))
+        texts, tokens = list(said.texts), said.tokens
+        tried, withdrawn = dict(enumerate(repairs)), 0
+        while rows := [n for n, r in tried.items() if r and strays(r, texts[n], library)]:
+            tried = {n: reworded(r, library) for n in rows if (r := tried[n])}
+            again = self.greedy([items[n] for n in rows], texts_of(tried[n] for n in rows))
+            for row, text in zip(rows, again.texts, strict=True):
+                texts[row] = text
+            tokens += again.tokens
+            withdrawn += sum(tried[n] is None for n in rows)
+        return Said(texts, scored(texts, items), tokens, withdrawn)
 
     def answered(self, items: Sequence[Item], texts: list[str]) -> Said:
         """Answers to the plain prompts that were had in some other way."""

@@ -211,22 +211,26 @@ class Annotation(File):
     """`end`: after the last character of the user's text."""
     template: str = Field(min_length=1, max_length=300, pattern=r"^[^\[\]\r\n]+$")
     """Fixed words and {slots}."""
+    again: str | None = Field(default=None, min_length=1, max_length=300, pattern=r"^[^\[\]\r\n]+$")
+    """Other words from the same slots: the note for a second try, where an answer does something
+    else than the first one says."""
     filler: Slug
     """Name of the parser in promptfix/slots/ that fills the slots."""
     provenance: Provenance
 
-    @field_validator("template")
+    @field_validator("template", "again")
     @classmethod
-    def _plain_slots(cls, template: str) -> str:
-        for _, name, spec, conversion in Formatter().parse(template):
+    def _plain_slots(cls, template: str | None) -> str | None:
+        for _, name, spec, conversion in Formatter().parse(template or ""):
             if name is not None and (not name.isidentifier() or spec or conversion):
                 raise ValueError(f"{{{name}}} is no plain slot; write a name in braces")
         return template
 
     @property
     def slots(self) -> frozenset[str]:
-        """The names of the template's slots."""
-        return frozenset(name for _, name, _, _ in Formatter().parse(self.template) if name)
+        """The names of the slots in its words."""
+        words = f"{self.template} {self.again or ''}"
+        return frozenset(name for _, name, _, _ in Formatter().parse(words) if name)
 
     @property
     def stamp(self) -> str:

@@ -36,7 +36,7 @@ from promptfix.records import (
     Trace,
     Verification,
 )
-from promptfix.rewriting import Uncleared, answerable, rewrite, settle
+from promptfix.rewriting import Uncleared, answerable, reworded, rewrite, settle
 
 Prefill: TypeAlias = object
 """What the model remembers of the tokens it has read: token ids and their KV cache, say.
@@ -229,8 +229,8 @@ class Pipeline:
         clock, original = Clock(trace.seconds), None
         with clock("answer"):
             answer = self.model.answer(trace.in_force, prefill, sampling)
-            if self.strays(trace, answer):
-                trace = trace.model_copy(update={"action": "withdrawn", "strayed": answer})
+            while self.strays(trace, answer):
+                trace = self.astray(trace, answer)
                 answer = self.model.answer(trace.in_force, prefill, sampling)
         if compare:
             with clock("compare"):
@@ -251,6 +251,16 @@ class Pipeline:
         """Say whether an answer does something else than its notes say: it is not taken then."""
         repair = trace.repair if self.checks(trace) else None
         return repair is not None and strays(repair, answer.text, self.library)
+
+    def astray(self, trace: Trace, answer: Answer) -> Trace:
+        """What is in force after an answer that strays: the notes in other words, then none.
+
+        Of the second wording nothing is read, only its answer is judged: where the features that
+        fired look has not changed.
+        """
+        repair = reworded(trace.repair, self.library) if trace.repair else None
+        told = {"repair": repair} if repair else {"action": "withdrawn"}
+        return trace.model_copy(update={**told, "strayed": answer})
 
     def diagnose(
         self, prompt: Prompt | str, *, mode: Mode = "repair", keep: bool = True

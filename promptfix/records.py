@@ -281,7 +281,8 @@ class Trace(Record):
     answer: Answer | None = None
     """None if no answer was asked for."""
     strayed: Answer | None = None
-    """The answer to the repaired prompt, where it was not taken: see `action`."""
+    """The last answer to a repaired prompt that was not taken: to the notes in their first words if
+    `action` is `repaired`, to those in `repair` if it is `withdrawn`."""
     original_answer: Answer | None = None
     """The answer to the prompt as it came, if the two were to be compared."""
     failure: str | None = None

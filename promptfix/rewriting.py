@@ -104,6 +104,18 @@ def remove(repair: Repair) -> Prompt:
     return repair.repaired.model_copy(update={"text": text})
 
 
+def reworded(repair: Repair, library: Library) -> Repair | None:
+    """The repair with its notes in their other words; None if none has any, or all do already."""
+    known = {annotation.stamp: annotation for annotation in library.annotations}
+    edits: list[Edit] = []
+    for edit in repair.edits:
+        annotation = known[edit.annotation]
+        slots = library.fill(annotation, repair.original.text, edit.finding.span)
+        words = note(annotation.again.format_map(slots)) if annotation.again and slots else None
+        edits.append(edit.model_copy(update={"text": words or edit.text}))
+    return apply(repair.original, edits) if tuple(edits) != repair.edits else None
+
+
 def settle(
     repair: Repair, verification: Verification, policy: Uncleared, harmful: Container[str] = ()
 ) -> Repair | None:

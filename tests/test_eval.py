@@ -134,6 +134,31 @@ def test_what_strays_from_its_note_counts_as_the_plain_answer_does(pipeline, tmp
     assert (said.right.tolist(), said.tokens, said.withdrawn) == ([True, True], 3, 1)
 
 
+def test_what_strays_is_asked_in_other_words_first(pipeline, tmp_path):
+    """As in the pipeline: nothing is withdrawn if that answer does what the note says."""
+
+    class Answers(FakeModel):
+        def answer_many(self, prompts, **_):
+            return [self.answer(prompt) for prompt in prompts]
+
+    def say(text):
+        return "2 * 144 = 288\nAnswer: 288" if "read 144" in text else "2 * 12 = 24\nAnswer: 24"
+
+    notes = [
+        a.model_copy(update={"again": "For {word} read {value}."})
+        for a in pipeline.library.annotations
+        if a.filler == "unit-word"
+    ]
+    library = replace(pipeline.library, annotations=tuple(notes))
+    asker = Asker.__new__(Asker)
+    asker._greedy = AnswerCache(Answers(say), tmp_path / "answers.jsonl")
+    asker.tokens = lambda prompts, _: len(prompts)
+    items = [replace(item, gold="288") for item in _items(GROSS, PLAIN)]
+    looked = arms.look(replace(pipeline, library=library), items)
+    said = asker.repaired(items, looked.repairs, library)
+    assert (said.right.tolist(), said.tokens, said.withdrawn) == ([True, False], 3, 0)
+
+
 def test_the_gate_scores_the_word_that_a_note_speaks_of(pipeline):
     """1 fires; a finding on a word that the note is not about, and no note at all, are 0."""
     (rule,) = pipeline.library.detectors

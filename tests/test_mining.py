@@ -373,6 +373,29 @@ def test_an_answer_that_strays_from_its_note_is_no_outcome_of_the_note(tmp_path)
     assert measure(items, [note], library, cache, checked=False).uplift(note.id).tolist() == [-1]
 
 
+def test_where_an_answer_strays_the_one_to_other_words_is_the_outcome(tmp_path):
+    """If it does as the note says; the words have the first note's slots."""
+
+    class Turns(_Counting):
+        def answer_many(self, prompts, **how):
+            said = {"]": "Answer: 24", "gross.]": "2 * 144 = 288\nAnswer: 288"}
+            answers = super().answer_many(prompts, **how)
+            ends = [p.text.split(" ")[-1] for p in prompts]
+            texts = [said.get(end, "2 * 12 = 24\nAnswer: 24") for end in ends]
+            return [a.model_copy(update={"text": t}) for a, t in zip(answers, texts, strict=True)]
+
+    library = load_library(ROOT / "detectors", ROOT / "annotations")
+    (first,) = (a for a in library.annotations if a.id == "unit-word-equation")
+    prompt = "A shop has two gross of pencils. How many pencils is that?"
+    items = [Item("a", "math", prompt, "288", "a", prompt)]
+    cache = AnswerCache(Turns(), tmp_path / "answers.jsonl")
+    assert measure(items, [first], library, cache).uplift(first.id).tolist() == [0]
+    both = first.model_copy(update={"again": "Read {value} for gross."})
+    assert measure(items, [both], library, cache).uplift(first.id).tolist() == [1]
+    other = first.model_copy(update={"again": "For {word} read {value}."})
+    assert measure(items, [other], library, cache).uplift(first.id).tolist() == [0]
+
+
 def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(tmp_path):
     """Where no more than 100 bytes can be written, the old file stays and no other is left."""
     import resource

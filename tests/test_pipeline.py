@@ -282,6 +282,33 @@ def test_an_answer_that_strays_from_its_note_is_not_taken(known: Library) -> Non
     assert Trace.model_validate_json(trace.model_dump_json()) == trace
 
 
+def in_other_words(library: Library) -> Library:
+    """The library, with other words for its notes on unit words."""
+    unit = [a for a in library.annotations if a.filler == "unit-word"]
+    changed = {a.id: a.model_copy(update={"again": "Read {value} for {word}."}) for a in unit}
+    return replace(library, annotations=tuple(changed.get(a.id, a) for a in library.annotations))
+
+
+def test_where_an_answer_strays_the_note_is_tried_in_other_words(known: Library) -> None:
+    """Once: the answer to these is taken, or judged as the first was and the prompt goes bare."""
+    made, _, model = pipeline(in_other_words(known), UNIT)
+    strayed, other = "2 * 12 = 24\nAnswer: 24", f"{TEXT}\n[Note: Read 144 for gross.]"
+    model.say = lambda text: "2 * 144 = 288" if text == other else strayed
+    trace = made.answer(TEXT)
+    assert (trace.action, trace.in_force.text) == ("repaired", other)
+    assert (trace.answer and trace.answer.text, trace.strayed and trace.strayed.text) == (
+        "2 * 144 = 288", strayed,
+    )  # fmt: skip
+    assert Trace.model_validate_json(trace.model_dump_json()) == trace
+    model.asked.clear()
+    model.say = lambda _: strayed
+    trace = made.answer(TEXT)
+    assert (trace.action, trace.in_force.text) == ("withdrawn", TEXT)
+    assert [asked.text.removeprefix(TEXT) for asked, _ in model.asked][1:] == [
+        "\n[Note: Read 144 for gross.]", "",
+    ]  # fmt: skip
+
+
 def test_an_answer_that_does_what_its_note_says_is_taken(known: Library) -> None:
     """So is one that shows no sum, and the answer of another model."""
     made, _, model = pipeline(known, UNIT)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx2
 import openai
@@ -84,6 +85,33 @@ def test_an_answer_that_strays_from_its_note_is_not_given(
     assert [choice.message.content for choice in both.choices] == ["it is 288"] * 2
     model.say = lambda _: "2 * 144 = 288\nso 288"
     assert ask(client, GROSS).model_extra["promptfix"]["action"] == "repaired"
+
+
+def test_where_an_answer_strays_the_note_is_tried_in_other_words(model: Model) -> None:
+    """Each of several answers for itself; what is told of the request is told of the first."""
+    library = library_of()
+    again = {"again": "For {word} read {value}."}
+    notes = tuple(a.model_copy(update=again) for a in library.annotations)
+    library = replace(library, annotations=tuple(n for n in notes if n.filler == "unit-word"))
+    said = iter(["2 * 144 = 288", "2 * 12 = 24"])
+    model.say = lambda text: "so 288" if "For gross read 144." in text else next(said)
+    with (
+        serving(Pipeline(seeing(), model, library)) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        both = ask(client, GROSS, n=2)
+        assert [choice.message.content for choice in both.choices] == ["2 * 144 = 288", "so 288"]
+        assert both.model_extra["promptfix"]["action"] == "repaired"
+        model.say = lambda text: "so 288" if "For gross read 144." in text else "2 * 12 = 24"
+        whole = ask(client, GROSS)
+        first, *words = ask(client, GROSS, stream=True)
+        assert whole.choices[0].message.content == "so 288"
+        assert "".join(word.choices[0].delta.content or "" for word in words) == "so 288"
+        told = whole.model_extra["promptfix"], first.model_extra["promptfix"]
+        assert [one["action"] for one in told] == ["repaired"] * 2
+        plain = ask(client, GROSS, extra_body={"promptfix": {"mode": "off"}})
+        extra = whole.usage.prompt_tokens_details.model_extra["annotation_tokens"]
+        assert extra == whole.usage.prompt_tokens - plain.usage.prompt_tokens > 0
 
 
 def test_usage_says_how_many_tokens_the_note_has(client: openai.OpenAI) -> None:

@@ -81,7 +81,7 @@ def _answers(seen: Trace) -> Iterator[Line]:
     if seen.answer is None:
         return
     if seen.strayed:
-        yield from _strayed(seen.strayed)
+        yield from _strayed(seen.strayed, again=seen.action == "repaired")
     before, after = seen.original_answer, Text(visible(seen.answer.text))
     if seen.action != "repaired" or before is None:
         yield from _section("answer", [after])
@@ -90,8 +90,9 @@ def _answers(seen: Trace) -> Iterator[Line]:
     yield from _section("answer to the repaired prompt", [after])
 
 
-def _strayed(answer: Answer) -> Iterator[Line]:
-    why = Text("it does something else than the note says, so it was not taken", "dim")
+def _strayed(answer: Answer, *, again: bool) -> Iterator[Line]:
+    then = "it was asked again in other words" if again else "it was not taken"
+    why = Text(f"it does something else than the note says, so {then}", "dim")
     yield from _section("answer to the repaired prompt", [Text(visible(answer.text)), why])
 
 

@@ -33,6 +33,8 @@ class Noted(NamedTuple):
     text: str
     slots: Slots
     """What the note says."""
+    again: str | None = None
+    """The prompt with the note in its other words, if it has any."""
 
 
 Both: TypeAlias = tuple[list[Noted | None], list[Noted | None]]
@@ -141,7 +143,10 @@ def annotate(
 
 def _noted(text: str, annotation: Annotation, slots: Slots | None) -> Noted | None:
     words = note(annotation.template.format_map(slots)) if slots is not None else None
-    return None if slots is None or words is None else Noted(text + words, slots)
+    if slots is None or words is None:
+        return None
+    other = note(annotation.again.format_map(slots)) if annotation.again else None
+    return Noted(text + words, slots, text + other if other else None)
 
 
 def measure(
@@ -155,8 +160,9 @@ def measure(
 ) -> Answered:
     """Answer everything and score it. `progress` is told the number of prompts beforehand.
 
-    `checked`: where an answer does something else than its note says, the plain one counts, since
-    it is the one that is given then (see following.py). Raises as answering does.
+    `checked`: where an answer does something else than its note says, the one to its other words
+    counts, and if that does so too, the plain one: it is the one that is given then (see
+    following.py). Raises as answering does.
     """
     notes = _notes(items, annotations, library)
     asked = [
@@ -170,9 +176,15 @@ def measure(
     plain = np.zeros(len(items), dtype=np.bool_)
     plain[:] = [correct(a, item.gold) for a, item in zip(said[: len(items)], items, strict=True)]
     right = {annotation.id: plain.copy() for annotation in annotations}
-    for (n, annotation, noted), answer in zip(asked, said[len(items) :], strict=True):
-        if not (checked and follows(annotation, noted.slots, answer) is False):
-            right[annotation.id][n] = correct(answer, items[n].gold)
+    answers = said[len(items) :]
+    while asked:
+        astray: list[tuple[int, Annotation, Noted]] = []
+        for (n, annotation, noted), answer in zip(asked, answers, strict=True):
+            if not (checked and follows(annotation, noted.slots, answer) is False):
+                right[annotation.id][n] = correct(answer, items[n].gold)
+            elif noted.again:
+                astray.append((n, annotation, Noted(noted.again, noted.slots)))
+        asked, answers = astray, cache.answers([noted.text for *_, noted in astray])
     fillable = {name: _there(whole) for name, (whole, _) in notes.items()}
     return Answered(plain, fillable, {n: _there(p) for n, (_, p) in notes.items()}, right)
 

@@ -13,6 +13,7 @@ from litestar import Response
 
 from promptfix.pipeline import Input, Speaker, joined
 from promptfix.records import Answer, Piece, Prompt, Score
+from promptfix.rewriting import MAX_NOTE
 from promptfix.service import replies, sse
 from promptfix.service.failures import Unknown
 from promptfix.service.reading import Reader, Seen, check_length
@@ -123,23 +124,30 @@ class Local:
         seen = job.seen
         if seen is None or not self._reader.pipeline.checks(seen.trace):
             return job
+        pipeline, trace = self._reader.pipeline, seen.trace
         answers = _by_answer([some async for some in self._written(job)])
-        said = [joined([some.piece for some in one], prompt_tokens=job.tokens) for one in answers]
-        strays = partial(self._reader.pipeline.strays, seen.trace)
-        astray = frozenset(n for n, answer in enumerate(said) if strays(answer))
-        if astray:
-            plain = replace(job, inputs=job.work.inputs, only=astray)
-            again = _by_answer([some async for some in self._written(plain)])
-            for n, one in zip(sorted(astray), again, strict=True):
+        todo = range(len(answers))
+        while todo:
+            said = {n: _said(answers[n], job.tokens) for n in todo}
+            todo = [n for n, answer in said.items() if pipeline.strays(trace, answer)]
+            if not todo:
+                break
+            trace = pipeline.astray(trace, said[todo[0]])
+            turned = seen._replace(trace=trace)
+            if not todo[0]:
+                job = await self._turned(job, turned)
+            inputs = tuple(_in_force(one, turned) for one in job.work.inputs)
+            again = self._written(replace(job, inputs=inputs, only=frozenset(todo)))
+            for n, one in zip(todo, _by_answer([some async for some in again]), strict=True):
                 answers[n] = one
-        job = replace(job, written=[some for one in answers for some in one])
-        return await self._withdrawn(job, seen, said[0]) if 0 in astray else job
+        return replace(job, written=[some for one in answers for some in one])
 
-    async def _withdrawn(self, job: _Job, seen: Seen, strayed: Answer) -> _Job:
-        told = {"action": "withdrawn", "strayed": strayed}
-        seen = seen._replace(trace=seen.trace.model_copy(update=told), annotation_tokens=0)
-        tokens = await self._worker.run(lambda: self._count(job.work.inputs[0], 0))
-        return replace(job, seen=seen, tokens=tokens)
+    async def _turned(self, job: _Job, seen: Seen) -> _Job:
+        """What is told of a request whose prompt has its notes in other words now, or none."""
+        asked = job.work.inputs[0]
+        bare = await self._worker.run(lambda: self._count(asked, 0))
+        tokens = await self._worker.run(lambda: self._count(_in_force(asked, seen), MAX_NOTE))
+        return replace(job, seen=seen._replace(annotation_tokens=tokens - bare), tokens=tokens)
 
     async def _written(self, job: _Job) -> AsyncGenerator[Written]:
         """Hand on what is written as it comes, or what has been."""
@@ -226,6 +234,11 @@ def _in_force(asked: Input, seen: Seen) -> Input:
     if not isinstance(asked, Prompt):
         return asked
     return asked.model_copy(update={"text": seen.trace.in_force.text})
+
+
+def _said(written: Sequence[Written], tokens: int) -> Answer:
+    """An answer, put together."""
+    return joined([some.piece for some in written], prompt_tokens=tokens)
 
 
 def _by_answer(written: Sequence[Written]) -> list[list[Written]]:

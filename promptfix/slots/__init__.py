@@ -75,7 +75,7 @@ FILLERS: Mapping[str, Filler] = {
     "change": _weighed(changes.change, "verb number more", changes.about),
     "comparison": _filler(relations.comparison, "restated larger"),
     "each": _weighed(relations.each, "groups group size item"),
-    "steps": _weighed(steps.steps, "steps operations numbers"),
+    "steps": _weighed(steps.steps, "steps operations numbers every"),
     "two-numbers": _filler(steps.two_numbers, "pair"),
     "sense": _filler(senses.sense, "word lemma sense", senses.about),
     "rare-sense": _filler(senses.rare_sense, "word lemma sense", senses.about),

@@ -58,7 +58,10 @@ _IN_TURN = {
 
 
 def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:
-    """The operation that a problem takes, or the two in order: `steps`, `operations`, `numbers`."""
+    """The operation that a problem takes, or the two in order: `steps`, `operations`.
+
+    Of the numbers, the largest first: `numbers`, and `every` as a note says them.
+    """
     given = sorted(quantities(text), key=value, reverse=True)
     if not given:
         return None
@@ -70,8 +73,9 @@ def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None
         said = "First {}, then {}".format(*(_IN_TURN[name] for name in names))
     else:
         return None
-    numbers = ", ".join(map(_in_digits, given))
-    return {"steps": said, "operations": ", ".join(names), "numbers": numbers}
+    numbers = [*map(_in_digits, given)]
+    told = {"steps": said, "operations": ", ".join(names), "numbers": ", ".join(numbers)}
+    return {**told, "every": " and ".join(numbers)}
 
 
 def _in_digits(quantity: Quantity) -> str:
