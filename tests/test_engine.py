@@ -282,7 +282,7 @@ def test_the_service_answers_requests_together(monkeypatch):
     from promptfix.service.settings import ServiceSettings
 
     questions = [
-        "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons has he?",
+        "Nina has 14 red pens, 5 blue pens and 9 cups. How many pens does Nina have in all?",
         "What is 12 plus 30?",
         "We stayed by the lake for 3 fortnights. How many days is that?",
         "The bus had 18 people. 7 got off. How many people are on the bus now?",
