@@ -255,8 +255,8 @@ class Pipeline:
     def astray(self, trace: Trace, answer: Answer) -> Trace:
         """What is in force after an answer that strays: the notes in other words, then none.
 
-        Of the second wording nothing is read, only its answer is judged: where the features that
-        fired look has not changed.
+        The other words are not looked at, only the answer to them is judged: `verification` stays
+        that of the first.
         """
         repair = reworded(trace.repair, self.library) if trace.repair else None
         told = {"repair": repair} if repair else {"action": "withdrawn"}

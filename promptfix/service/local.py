@@ -126,13 +126,9 @@ class Local:
             return job
         pipeline, trace = self._reader.pipeline, seen.trace
         answers = _by_answer([some async for some in self._written(job)])
-        todo = range(len(answers))
-        while todo:
-            said = {n: _said(answers[n], job.tokens) for n in todo}
-            todo = [n for n, answer in said.items() if pipeline.strays(trace, answer)]
-            if not todo:
-                break
-            trace = pipeline.astray(trace, said[todo[0]])
+        todo: Sequence[int] = range(len(answers))
+        while todo := [n for n in todo if pipeline.strays(trace, _said(answers[n], job.tokens))]:
+            trace = pipeline.astray(trace, _said(answers[todo[0]], job.tokens))
             turned = seen._replace(trace=trace)
             if not todo[0]:
                 job = await self._turned(job, turned)

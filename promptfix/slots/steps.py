@@ -74,8 +74,12 @@ def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None
     else:
         return None
     numbers = [*map(_in_digits, given)]
-    told = {"steps": said, "operations": ", ".join(names), "numbers": ", ".join(numbers)}
-    return {**told, "every": " and ".join(numbers)}
+    return {
+        "steps": said,
+        "operations": ", ".join(names),
+        "numbers": ", ".join(numbers),
+        "every": " and ".join(numbers),
+    }
 
 
 def _in_digits(quantity: Quantity) -> str:
