@@ -14,8 +14,8 @@ from eval.gates import own_scores
 from eval.items import Sets
 from eval.mini_abilities import lemmatised
 from eval.probes import bag, learnt, searched
-from eval.report import TABLES, evaluation, gates
 from eval.results import arm_row, gate_row, summary
+from eval.tables import TABLES, evaluation, gates
 from promptfix.formats import Term
 from promptfix.library import load
 from promptfix.mining.outcomes import AnswerCache
@@ -292,7 +292,7 @@ def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
         "gates": {"dense": gate_row(np.array([2.0, 1, 0, -np.inf]), arm, plain, looked, sets)},
     }
     (tmp_path / "math.json").write_text(json.dumps(found))
-    monkeypatch.setattr("eval.report.RESULTS", tmp_path)
+    monkeypatch.setattr("eval.tables.RESULTS", tmp_path)
     assert "**promptfix**" in evaluation("math")
     assert "+25.0" in evaluation("math")
     assert "dense" in gates("math")

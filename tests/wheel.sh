@@ -19,7 +19,7 @@ import promptfix, sys
 assert promptfix.__file__.startswith('$work'), promptfix.__file__
 "
 "$work/env/bin/promptfix" check
-"$work/env/bin/promptfix" repair "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?" > repaired
-cat repaired
-grep -qF "[Note:" repaired # where the detectors were forgotten, nothing fires and the command still succeeds
+# The demo's prompts rather than one of our own: a new mining may read any one of them otherwise, hardly all.
+"$work/env/bin/promptfix" demo > demo
+grep -qF "[Note:" demo # where the detectors were forgotten, nothing fires and the command still succeeds
 echo "the wheel works"
