@@ -324,5 +324,4 @@ TABLES: dict[str, Callable[[], str]] = {
     "metaphor": partial(evaluation, "metaphor"),
     "metaphor-rare-words": partial(evaluation, "metaphor-rare-words"),
     "math-gates": partial(gates, "math"),
-    "metaphor-gates": partial(gates, "metaphor"),
 }

@@ -6,6 +6,8 @@ the numbers again.
 
 from __future__ import annotations
 
+from functools import cache
+
 from promptfix.cases import passes
 from promptfix.formats import Status
 from promptfix.measures import Falsification, Injection, Measurement, Null, Outcomes, Tally
@@ -30,6 +32,7 @@ LEAST_KEPT = 0.5
 """Share of paraphrases that a detector still has to fire on."""
 
 
+@cache
 def harm_bound(harmed: int, prompts: int) -> float:
     """The upper end of the one-sided interval for a share (Clopper and Pearson 1934)."""
     from scipy.stats import beta

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from promptfix.settings import Settings
 
 DEMO = (
-    "A bowl holds 17 apples and 12 pears. Mia ate 5 of the pears. How many pears are left?",
     "Nina has 3 cats and 17 fish. She buys 6 fish. How many fish does she have now?",
     "A baker made 63 rolls and 28 pies. He sold 35 rolls. How many rolls does he have left?",
     "A school orders 3 gross of pencils. How many pencils is that?",
@@ -41,6 +40,7 @@ DEMO = (
         'Is the word "swallowed" used literally or metaphorically in this sentence? '
         "He swallowed the calumny."
     ),
+    "A bowl holds 17 apples and 12 pears. Mia ate 5 of the pears. How many pears are left?",
     "A baker made 34 rolls. He sold 9. How many rolls are left?",
 )
 """What `demo` asks."""

@@ -96,22 +96,24 @@ def together(
     are few for one. None where one had better stay off, and everywhere if nothing keeps the bounds,
     as of fewer prompts than can show them.
     """
-    parts = _parts(scores.shape[1], written)
+    sizes = [(part, int(part.sum())) for part in _parts(scores.shape[1], written)]
     options = [[np.inf, *_fair(s, u)] for s, u in zip(scores, uplift, strict=True)]
+    made = [
+        [count(row, changes, at, scores.shape[1]) for at in values]
+        for row, changes, values in zip(scores, uplift, options, strict=True)
+    ]
 
     def net(at: Sequence[float]) -> int:
-        for part in parts:
-            seen = served(scores[:, part], uplift[:, part], at)
-            if not _within(*seen, int(part.sum()), budget):
-                return -1
-        repaired, harmed = served(scores, uplift, at)
-        return repaired - harmed
+        changes = _changes(scores, uplift, at)
+        if all(_within(*_tally(changes[part]), n, budget) for part, n in sizes):
+            return int(changes.sum())
+        return -1
 
-    def at_price(price: float, which: int) -> float:
-        made = [count(scores[which], uplift[which], at, scores.shape[1]) for at in options[which]]
-        return max(made, key=lambda c: (c.repaired - price * c.harmed, c.threshold)).threshold
+    def at_price(price: float) -> list[float]:
+        worth = [[(c.repaired - price * c.harmed, c.threshold) for c in row] for row in made]
+        return [max(row)[1] for row in worth]
 
-    starts = [[at_price(price, n) for n in range(len(options))] for price in PRICES]
+    starts = [at_price(price) for price in PRICES]
     chosen = max(starts, key=net)
     best, improved = net(chosen), True
     while improved:
@@ -160,9 +162,18 @@ def _parts(prompts: int, written: Bools | None) -> list[Bools]:
 
 def served(scores: Floats, uplift: Int8s, at: Sequence[float]) -> tuple[int, int]:
     """How many prompts are repaired and harmed, if the first detector that fires is served."""
+    return _tally(_changes(scores, uplift, at))
+
+
+def _changes(scores: Floats, uplift: Int8s, at: Sequence[float]) -> Int8s:
+    """[prompts]: 1 where a prompt is turned right, -1 where wrong, 0 elsewhere."""
     fires = scores >= np.array(at)[:, None]
-    first = fires & (np.cumsum(fires, axis=0) == 1)
-    return int((first & (uplift > 0)).sum()), int((first & (uplift < 0)).sum())
+    first, prompts = fires.argmax(axis=0), np.arange(scores.shape[1])
+    return np.where(fires[first, prompts], uplift[first, prompts], np.int8(0))
+
+
+def _tally(changes: Int8s) -> tuple[int, int]:
+    return int((changes > 0).sum()), int((changes < 0).sum())
 
 
 def _within(repaired: int, harmed: int, prompts: int, budget: float) -> bool:
