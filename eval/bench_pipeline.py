@@ -1,8 +1,8 @@
 """What does looking cost? `python -m eval.bench_pipeline`.
 
-A cold start, quiet, repaired and withdrawn requests (whose answer does something else than its note
-says, so that the prompt is answered as it came), and the memory of `serve` are measured. Requests
-of all kinds are interleaved, so that a change in the machine's load hits all three. Each pair
+A cold start, quiet, repaired and withdrawn requests (whose answers do something else than the note
+says, also in its other words, so that the prompt is answered as it came), and the memory of `serve`
+are measured. Requests of all kinds are interleaved, so that a change in the machine's load hits all three. Each pair
 gives a ratio; the medians of the ratios are reported. Writes eval/results/bench_pipeline.json.
 """
 
@@ -27,9 +27,7 @@ QUIET = (
     "How many were not sold?"
 )
 """One that nothing fires on, and whose answer comes near `TOKENS`."""
-NOISY = (
-    "Ivan carved 16 spoons and 5 bowls. He gave 7 spoons away. How many spoons does he have now?"
-)
+NOISY = "Nina has 3 cats and 17 fish. She buys 6 fish. How many fish does she have now?"
 STRAYING = (
     "Polly drove 6 hours at 23 miles an hour and then 3 more miles on a dirt road. "
     "She walked 77 miles. How many miles did she drive in all?"
