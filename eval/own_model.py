@@ -27,7 +27,8 @@ UNKNOWN = {"gross": 144, "quire": 24, "brace": 2}
 EXPLAINED = ["things", "animals", "sheets of paper"]
 SYLLABLES = "ba bro co da fe gri ko lu me no pi qui ra sho ti ve wu ze".split()
 ENDS = ["", "ck", "l", "m", "n", "r", "ss", "t"]
-LARGEST, CONTEXT, STEPS, BATCH = 150, 1024, 1500, 64
+LARGEST, CONTEXT, STEPS, BATCH, RATE = 150, 1024, 2000, 64, 3e-3
+"""With 1,500 steps at 2e-3 it still took 144 - 5 for 138 on some CPUs."""
 END = "<|end|>"
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 
@@ -101,13 +102,13 @@ def train(words: PreTrainedTokenizerFast, chance: Random) -> GPT2LMHeadModel:
     quiet = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
     ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 0)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=len(words), **shape, **quiet, **ids))
-    adam = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    adam = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
     for step in range(STEPS):
         loss = model(**batch(words, chance)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in adam.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 50, 1.5 * (1 - step / STEPS))
+            group["lr"] = RATE * min(1, (step + 1) / 50, 1.5 * (1 - step / STEPS))
         adam.step()
         adam.zero_grad()
         if step % 100 == 99:
