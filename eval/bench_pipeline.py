@@ -2,8 +2,9 @@
 
 A cold start, quiet, repaired and withdrawn requests (whose answers do something else than the note
 says, also in its other words, so that the prompt is answered as it came), and the memory of `serve`
-are measured. Requests of all kinds are interleaved, so that a change in the machine's load hits all three. Each pair
-gives a ratio; the medians of the ratios are reported. Writes eval/results/bench_pipeline.json.
+are measured. Requests of all kinds are interleaved, so that a change in the machine's load hits all
+three. Each pair gives a ratio; the medians of the ratios are reported. Writes
+eval/results/bench_pipeline.json.
 """
 
 from __future__ import annotations
