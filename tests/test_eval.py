@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval import arms, headline, plots, stats
+from eval import arms, bench_pipeline, headline, plots, stats
 from eval.answering import Asker, Said
 from eval.breakdown import by_kind, by_lemma, by_training, reliability
 from eval.gates import own_scores
@@ -314,3 +314,11 @@ def test_the_headline_has_exactly_its_keys(tmp_path, monkeypatch):
     named += " validated_features validated_features_random false_fire_rate mini_2 math metaphor"
     assert set(named.split()) | {"seeds", "hashes"} == set(found)
     assert found["detectors_trusted"] <= found["detectors_tested"] or not found["detectors_tested"]
+
+
+def test_the_benchmark_times_what_it_says():
+    """Its prompts are quiet, repaired and withdrawn by the library that ships."""
+    pipeline = Pipeline.load()
+    asked = (bench_pipeline.QUIET, bench_pipeline.NOISY, bench_pipeline.STRAYING)
+    done = [pipeline.answer(text).action for text in asked]
+    assert done == ["none", "repaired", "withdrawn"]
