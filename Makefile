@@ -24,7 +24,7 @@ demo: $(BIN)/promptfix  ## install, then repair a few prompts on the embedded mo
 test: $(BIN)/pytest  ## install the test extras and run the tests
 	$(BIN)/python -m pytest -q -m "not slow and not integration"
 
-test-slow: $(BIN)/pytest  ## the tests that take minutes: every story of mini's corpus, and the README's walk with a model of one's own
+test-slow: $(BIN)/pytest  ## the tests that take minutes: what the README does with a model of one's own
 	$(BIN)/python -m pytest -q -m "slow"
 
 test-wheel: $(BIN)/pytest  ## build the wheel and use it from another folder

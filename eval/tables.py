@@ -249,7 +249,12 @@ def goals() -> str:
     fired = found["false_fire_rate"]
     rows = [
         *(row for task, words in TASKS.items() for row in _gain_goals(found[task], words)),
-        ("word problems turned wrong", "1 %", share(harmed, math["n"]), harmed <= 0.01 * math["n"]),
+        (
+            "word problems turned wrong",
+            "at most 1 %",
+            share(harmed, math["n"]),
+            harmed <= 0.01 * math["n"],
+        ),
         ("repairs to harms", "4 to 1", f"{repaired} to {harmed}", repaired >= 4 * harmed),
         (
             "the SAE as a gate; a dense probe on as many problems",
@@ -265,7 +270,7 @@ def goals() -> str:
             f"{100 * validated:.1f} % (random SAE {100 * random:.1f} %)",
             validated >= 0.93,
         ),
-        ("ordinary texts edited", "0.5 %", f"{100 * fired:.2f} %", fired <= 0.005),
+        ("ordinary texts edited", "at most 0.5 %", f"{100 * fired:.2f} %", fired <= 0.005),
     ]
     shown = [(*row, "met" if met else "missed") for *row, met in rows]
     return table(("what", "aimed at", "measured", ""), shown)

@@ -21,6 +21,7 @@ from promptfix.library import load
 from promptfix.mining.outcomes import AnswerCache
 from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
+from promptfix.records import Sampling
 from promptfix.rewriting import OPEN
 from promptfix.tasks import Item, item_of, metaphor_prompt
 from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
@@ -320,5 +321,6 @@ def test_the_benchmark_times_what_it_says():
     """Its prompts are quiet, repaired and withdrawn by the library that ships."""
     pipeline = Pipeline.load()
     asked = (bench_pipeline.QUIET, bench_pipeline.NOISY, bench_pipeline.STRAYING)
-    done = [pipeline.answer(text).action for text in asked]
+    sampling = Sampling(max_tokens=bench_pipeline.TOKENS)
+    done = [pipeline.answer(text, sampling=sampling).action for text in asked]
     assert done == ["none", "repaired", "withdrawn"]

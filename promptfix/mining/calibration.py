@@ -96,7 +96,7 @@ def together(
     are few for one. None where one had better stay off, and everywhere if nothing keeps the bounds,
     as of fewer prompts than can show them.
     """
-    sizes = [(part, int(part.sum())) for part in _parts(scores.shape[1], written)]
+    parts = [(part, int(part.sum())) for part in _parts(scores.shape[1], written)]
     options = [[np.inf, *_fair(s, u)] for s, u in zip(scores, uplift, strict=True)]
     made = [
         [count(row, changes, at, scores.shape[1]) for at in values]
@@ -105,7 +105,7 @@ def together(
 
     def net(at: Sequence[float]) -> int:
         changes = _changes(scores, uplift, at)
-        if all(_within(*_tally(changes[part]), n, budget) for part, n in sizes):
+        if all(_within(*_tally(changes[part]), n, budget) for part, n in parts):
             return int(changes.sum())
         return -1
 

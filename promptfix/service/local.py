@@ -130,7 +130,7 @@ class Local:
         while todo := [n for n in todo if pipeline.strays(trace, _said(answers[n], job.tokens))]:
             trace = pipeline.astray(trace, _said(answers[todo[0]], job.tokens))
             turned = seen._replace(trace=trace)
-            if not todo[0]:
+            if 0 in todo:
                 job = await self._turned(job, turned)
             inputs = tuple(_in_force(one, turned) for one in job.work.inputs)
             again = self._written(replace(job, inputs=inputs, only=frozenset(todo)))
