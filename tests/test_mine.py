@@ -90,6 +90,26 @@ def test_equal_runs_write_equal_files(bench, mined):
     assert _files(again) == _files(library)
 
 
+def test_a_run_that_finds_nothing_takes_nothing_away(bench, mined, tmp_path):
+    """Too few prompts to learn from leave the detectors and notes of an earlier run alone."""
+    library = shutil.copytree(mined[0], tmp_path / "library")
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join((bench / "data.jsonl").read_text().splitlines(keepends=True)[:40]))
+    before = load_library(library / "detectors", library / "annotations")
+    assert run(_job(bench, library, data=(few,)), log=lambda _: None) == []
+    assert load_library(library / "detectors", library / "annotations") == before
+
+
+def test_notes_of_other_detectors_are_not_written_over(bench, mined, tmp_path):
+    """A new folder of detectors takes a copy of the annotations, not what belongs to another."""
+    library, _ = mined
+    before = _files(library)
+    job = _job(bench, library, out=tmp_path / "found")
+    with pytest.raises(DataError, match="measured for detectors that are not in"):
+        run(job, log=lambda _: None)
+    assert _files(library) == before
+
+
 def _with_answers(bench, tmp_path, gold):
     rows = map(json.loads, (bench / "data.jsonl").read_text().splitlines())
     rows = [row | {"answer": gold(row)} for row in rows]

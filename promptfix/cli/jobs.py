@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     mini.command(epilog="Example: promptfix mini train --out runs/mini --preset small")(train)
     app.add_typer(mini, name="mini")
-    app.command(epilog="Example: promptfix mine --data problems.jsonl --out found")(mine)
+    app.command(
+        epilog="Example: promptfix mine --data problems.jsonl --out found --annotations notes"
+    )(mine)
     app.command(epilog="Example: promptfix serve --port 8000")(serve)
 
 
@@ -47,7 +49,10 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="full, gpu for more tokens, small for a first look, or mini-2.")
+        str,
+        typer.Option(
+            help="full, gpu for more tokens, mini-2, or small and small-2 for a first look."
+        ),
     ] = "full",
     start: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of a model to go on from.")
@@ -66,7 +71,13 @@ def train(
 
 
 def mine(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of detectors to add to.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of detectors; those of this model for the same task are replaced.",
+        ),
+    ],
     data: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Labelled prompts, JSON lines.")
     ] = None,
@@ -95,7 +106,7 @@ def mine(
     cache: Annotated[
         Path, typer.Option(metavar="DIR", help="Keeps answers, so that a run can go on.")
     ] = Path("runs/mine"),
-    seed: Annotated[int, typer.Option(help="Decides every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides every random choice.")] = 0,
 ) -> None:
     """Find detectors: features that say which prompts an annotation turns right."""
     from promptfix.assembly import EMBEDDED, data_folders

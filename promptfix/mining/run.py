@@ -96,8 +96,10 @@ class Bench:
 def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     """Mine detectors for a model, an SAE and labelled data, and write them. Returns them.
 
-    Raises DataError for unusable data, and what loading a model or a library raises. Nothing is
-    written into the library before all is found.
+    What they replace is all that the lens had for their task, since a task's detectors share one
+    budget of harm; a task for which nothing is found keeps what it had. Raises DataError for
+    unusable data, and what loading a model or a library raises. No detector is written before all
+    are found.
     """
     began = monotonic()
     bench = _bench(job)
@@ -108,7 +110,8 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     proven = [p for task, seen in found.items() for p in _proven(bench, evidence, task, seen, log)]
     bench.writer.add_lens()
     written = [bench.writer.write(p) for p in proven]
-    bench.writer.forget_others([p.candidate for p in proven])
+    tried = [a for a in bench.library.annotations if found[a.task].kept]
+    bench.writer.forget_others([p.candidate for p in proven], tried)
     recordings = record(bench.microscope, load_library(job.out, job.annotations))
     write(recordings, job.out)
     detectors: list[Detector] = []
@@ -139,6 +142,7 @@ def _bench(job: Job) -> Bench:
     library = load_library(job.out, job.annotations)
     _check_answers(library, job)
     name, lens = lens_for(job.out / "lenses.json", job.model, job.sae, network, sae)
+    _check_pair(library, name, job)
     cache = _cache(job, network, lens)
     digests = {stem: digest(found) for stem, found in files}
     source = Source(command="promptfix mine", data=digests, seeds=(job.seed,))
@@ -165,6 +169,17 @@ def _check_answers(library: Library, job: Job) -> None:
         raise DataError(
             f"{job.out} and {job.annotations} hold measurements on the answers of another model; "
             "name copies of them without these: one library is for one model that answers"
+        )
+
+
+def _check_pair(library: Library, lens: str, job: Job) -> None:
+    """Raise DataError if the annotations were measured with detectors that lie elsewhere."""
+    measured = any(on == lens for _, on in library.uplifts)
+    if measured and not any(detector.lens == lens for detector in library.detectors):
+        raise DataError(
+            f"{job.annotations} holds what notes did on the lens {lens}, measured for detectors "
+            f"that are not in {job.out}, and this run would replace it; name their folder with "
+            "--out, or a copy of the annotations with --annotations"
         )
 
 

@@ -16,6 +16,7 @@ from promptfix.errors import LensError
 from promptfix.evidence import CONFIDENCE, earned
 from promptfix.formats import (
     AllOf,
+    Annotation,
     Condition,
     Detector,
     Lens,
@@ -184,18 +185,16 @@ class Writer:
         write_record(file, settled, "../detector.schema.json")
         return settled
 
-    def forget_others(self, found: Sequence[Candidate]) -> None:
-        """Remove what earlier runs wrote for this lens and this one did not find again."""
+    def forget_others(self, found: Sequence[Candidate], tried: Sequence[Annotation]) -> None:
+        """Remove what earlier runs wrote for this lens on what was tried and not found again."""
         kinds = {candidate.annotation.misunderstanding for candidate in found}
         noted = {candidate.annotation.id for candidate in found}
-        for folder in (f for f in self.detectors.iterdir() if f.is_dir()):
-            kind = folder.name
+        for kind in {annotation.misunderstanding for annotation in tried} - kinds:
             own = f"{kind}-{self.lens}.json", f"{kind}-{self.lens}.measured.json"
-            for name in (*own, f"{self.lens}.recorded.json") if kind not in kinds else ():
-                (folder / name).unlink(missing_ok=True)
-        for file in (self.annotations / "measured").glob(f"*.{self.lens}.json"):
-            if file.name.removesuffix(f".{self.lens}.json") not in noted:
-                file.unlink()
+            for name in (*own, f"{self.lens}.recorded.json"):
+                (self.detectors / kind / name).unlink(missing_ok=True)
+        for name in {annotation.id for annotation in tried} - noted:
+            (self.annotations / "measured" / f"{name}.{self.lens}.json").unlink(missing_ok=True)
 
     def sidecar(self, report: Mapping[str, Any], seconds: float) -> None:
         """Write what was looked for, and, apart from it, when, where and with what versions."""
