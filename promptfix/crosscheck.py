@@ -51,6 +51,11 @@ class Shelf:
         d, a = Reader(detectors, "detectors"), Reader(annotations, "annotations")
         own = [Reader(tables, "tables")] if tables else []
         shelf = cls([d, a, *own])
+        if absent := [reader for reader in (d, a) if not reader.root.is_dir()]:
+            for reader in absent:
+                message = f"no such folder: {reader.root}"
+                reader.report(reader.root, "$", message, f"name that of the {reader.label}")
+            return shelf
         shelf._read_detectors(d)
         shelf._read_cases(d)
         shelf._read_annotations(a)
@@ -190,6 +195,26 @@ class Shelf:
                 message = f"the filler has no {', '.join(sorted(unknown))}"
                 remedy = f"use its slots: {', '.join(sorted(filler.slots))}"
                 a.report(path, "$.template", message, remedy)
+
+
+def chosen(
+    annotations: Iterable[Annotation],
+    uplifts: Mapping[tuple[str, str], Uplift],
+    misunderstanding: str,
+    lens: str,
+) -> Annotation | None:
+    """The annotation with the highest calibrated uplift on a lens, ties by id.
+
+    What was never measured on the lens comes after all that was.
+    """
+
+    def rank(annotation: Annotation) -> tuple[bool, float, str]:
+        measured = uplifts.get((annotation.id, lens))
+        uplift = measured.calibration.uplift if measured else None
+        return uplift is None, -(uplift or 0.0), annotation.id
+
+    fitting = [a for a in annotations if a.misunderstanding == misunderstanding]
+    return min(fitting, key=rank, default=None)
 
 
 def _lens_faults(detector: Detector, lenses: Mapping[str, Lens]) -> Iterable[tuple[str, str, str]]:

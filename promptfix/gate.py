@@ -6,7 +6,7 @@ A library is used without asking this; `promptfix check` and the tests ask.
 from collections.abc import Iterator
 
 from promptfix.cases import digest, passes, tally
-from promptfix.crosscheck import Shelf
+from promptfix.crosscheck import Shelf, chosen
 from promptfix.errors import Problem
 from promptfix.evidence import doubts, earned, reasons
 from promptfix.formats import Case, Detector, Status
@@ -48,14 +48,19 @@ def _unproven(shelf: Shelf, detector: Detector) -> Iterator[tuple[str, str, str]
 
 
 def _overclaimed(shelf: Shelf, detector: Detector) -> Iterator[tuple[str, str, str]]:
-    """Trust that the detector's own numbers do not earn."""
+    """A status that the detector's own numbers do not earn, or earned with another note."""
     measurement = shelf.measurements.get(detector.id)
     recording = shelf.recordings.get((detector.misunderstanding, detector.lens))
-    if measurement is None or detector.status is not Status.trusted:
+    if measurement is None or not detector.status.reaches(Status.measured):
         return
+    notes = shelf.annotations.values()
+    made = chosen(notes, shelf.uplifts, detector.misunderstanding, detector.lens)
+    if made and made.stamp != measurement.annotation:
+        message = f"it was measured with the note {measurement.annotation}, which is not made here"
+        yield "$.status", message, "restore annotations/measured, or mine it again"
     cases = recording.detectors.get(detector.stamp) if recording else None
     lexical = detector.scope == "lexical"
-    if earned(measurement, cases, lexical=lexical) is not Status.trusted:
+    if not earned(measurement, cases, lexical=lexical).reaches(detector.status):
         why = doubts(measurement, cases) or reasons(measurement, cases, lexical=lexical)
         message = f"{detector.status.value}, but {'; '.join(why)}"
         yield "$.status", message, "mine it again, or lower the status"

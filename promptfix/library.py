@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from promptfix import gate
-from promptfix.crosscheck import Shelf
+from promptfix.crosscheck import Shelf, chosen
 from promptfix.datafiles import violations
 from promptfix.errors import LibraryError, Problem
 from promptfix.formats import (
@@ -60,17 +60,8 @@ class Library:
         return tuple(det for det in mine if det.status is not Status.retired)
 
     def annotation_for(self, misunderstanding: str, lens: str) -> Annotation | None:
-        """The annotation with the highest calibrated uplift on a lens, ties by id.
-
-        What was never measured on the lens comes after all that was.
-        """
-
-        def rank(annotation: Annotation) -> tuple[bool, float, str]:
-            uplift = self.uplift(annotation, lens)
-            return uplift is None, -(uplift or 0.0), annotation.id
-
-        fitting = [a for a in self.annotations if a.misunderstanding == misunderstanding]
-        return min(fitting, key=rank, default=None)
+        """The annotation that answers a misunderstanding on a lens: see crosscheck.chosen."""
+        return chosen(self.annotations, self.uplifts, misunderstanding, lens)
 
     def uplift(self, annotation: Annotation, lens: str) -> float | None:
         """Net share of prompts that the annotation turned right on a lens; None: unmeasured."""

@@ -153,12 +153,30 @@ def test_the_bounds_that_ship_are_those_of_the_counts(measurement):
     assert measurement.harm.at_most == pytest.approx(bound, abs=1e-6)
 
 
-def test_a_status_that_the_numbers_do_not_earn_is_a_problem(tmp_path):
-    """`promptfix check` names a detector that calls itself trusted without having been tried."""
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the library, to spoil."""
     for name in ("detectors", "annotations"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    measured = next(d for d in LIBRARY.detectors if d.status is Status.measured)
-    file = tmp_path / "detectors" / measured.misunderstanding / f"{measured.id}.json"
-    file.write_text(file.read_text().replace('"measured"', '"trusted"'))
-    with pytest.raises(LibraryError, match="trusted, but"):
-        check(tmp_path / "detectors", tmp_path / "annotations")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("earned", "claimed"),
+    [(Status.measured, Status.trusted), (Status.experimental, Status.measured)],
+)
+def test_a_status_that_the_numbers_do_not_earn_is_a_problem(copied, earned, claimed):
+    """`promptfix check` names a detector that calls itself more than it is."""
+    detector = next(d for d in LIBRARY.detectors if d.status is earned)
+    file = copied / "detectors" / detector.misunderstanding / f"{detector.id}.json"
+    file.write_text(file.read_text().replace(f'"{earned.value}"', f'"{claimed.value}"'))
+    with pytest.raises(LibraryError, match=f"{claimed.value}, but"):
+        check(copied / "detectors", copied / "annotations")
+
+
+def test_a_note_that_a_detector_was_not_measured_with_is_a_problem(copied):
+    """Without its figures another note of the kind would be made, and nothing would say so."""
+    (file,) = (copied / "annotations/measured").glob("unit-word-statement.*.json")
+    file.unlink()
+    with pytest.raises(LibraryError, match="measured with the note unit-word-statement@1"):
+        check(copied / "detectors", copied / "annotations")

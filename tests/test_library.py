@@ -44,14 +44,14 @@ DETECTOR = {
     "readings": {"4": "unit words"},
     "provenance": PROVENANCE,
 }
-OUTCOMES = {"prompts": 100, "annotated": 10, "repaired": 5, "harmed": 1}
+OUTCOMES = {"prompts": 1000, "annotated": 100, "repaired": 50, "harmed": 4}
 SOURCE = {"command": "promptfix mine", "data": {"train": "a" * 64}, "seeds": [1]}
 MEASURED = {
     "detector": "gross@1",
     "lens": "tiny",
     "annotation": "unit-a@1",
     "calibration": OUTCOMES,
-    "harm": {"at_most": 0.05, "confidence": 0.9},
+    "harm": {"at_most": 0.0092, "confidence": 0.95},
     "source": SOURCE,
 }
 ANNOTATION = {
@@ -153,7 +153,7 @@ def test_a_sound_library_loads(folders: Folders) -> None:
     assert isinstance(detector.rule, Weighted)
     annotation = library.annotation_for("unit", "tiny")
     assert annotation is not None
-    assert library.uplift(annotation, "tiny") == pytest.approx(0.4)
+    assert library.uplift(annotation, "tiny") == pytest.approx(0.46)
     assert library.uplift(annotation, "other") is None
     assert library.detectors_for("tiny", disabled=["gross"]) == ()
     assert check(folders.root / "detectors", folders.root / "annotations") == library
@@ -298,9 +298,10 @@ def test_null_is_no_data(folders: Folders, file: str) -> None:
 
 
 def test_missing_folders_are_reported(folders: Folders, tmp_path: Path) -> None:
-    """A folder that is not there is a problem with a remedy."""
-    with pytest.raises(LibraryError, match=r"lenses.json.*missing"):
-        load(tmp_path / "nowhere", folders.root / "annotations")
+    """A folder that is not there is the one problem, with a remedy."""
+    for roots in (("nowhere", "annotations"), ("detectors", "nowhere")):
+        with pytest.raises(LibraryError, match=r"(?s)^1 problem.*no such folder"):
+            load(*(folders.root / name for name in roots))
     with pytest.raises(LibraryError, match="no such folder"):
         folders.load(tmp_path / "nowhere")
 
