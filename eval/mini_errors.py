@@ -8,7 +8,6 @@ Writes eval/results/mini_errors.json: per set the counts of each kind.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.common import WEIGHTS, data_folder, share, write_result
+from eval.mining_data import rows
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import ANSWER_TOKENS, Prompt
@@ -91,13 +91,13 @@ def _inside(sums: Sequence[Sum], signs: Sequence[str], equation: str) -> str:
 def census(model: LocalModel, file: Path) -> dict[str, int]:
     """Answer a set and count what is wrong."""
     items: list[Item] = load(file)
-    rows = {row["id"]: row for row in map(json.loads, file.read_text("utf-8").splitlines())}
+    known = {row["id"]: row for row in rows(file)}
     prompts = [Prompt(text=item.prompt) for item in items]
     answers = model.answer_many(prompts, max_tokens=ANSWER_TOKENS, batch=64)
     kinds = Counter(
         "right"
         if correct(answer.text, item.gold)
-        else kind(item.prompt, rows[item.id]["equation"].split("=")[-1], answer.text)
+        else kind(item.prompt, known[item.id]["equation"].split("=")[-1], answer.text)
         for item, answer in zip(items, answers, strict=True)
     )
     return {"n": len(items), **dict(kinds.most_common())}

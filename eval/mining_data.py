@@ -31,7 +31,8 @@ LONGEST = 30
 
 def rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSONL file."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = path.read_text("utf-8").split("\n")
+    return [json.loads(line) for line in lines if line.strip()]
 
 
 def varied(path: Path, count: int) -> list[dict[str, Any]]:

@@ -164,11 +164,11 @@ def load_network(folder: Path | str, device: str = "auto", dtype: Dtype = "auto"
 
     The device `auto` is a GPU if there is one. The type `auto` is float32 on a CPU, where that is
     faster, and that of the weights elsewhere. Weights that need no conversion stay mapped from
-    their file. Raises MicroscopeError if anything is missing, damaged or no causal language model.
+    their file. Raises MicroscopeError if anything is missing, damaged or no causal language model,
+    and if there is no such device.
     """
     path = model_folder(folder)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device(device)
     if not (path / "config.json").is_file():
         raise MicroscopeError(
             f"{path} holds no config.json; give a folder with a Hugging Face model"
@@ -187,6 +187,19 @@ def load_network(folder: Path | str, device: str = "auto", dtype: Dtype = "auto"
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return Network(model, tokenizer, _context(model), _stops(model, tokenizer))
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise MicroscopeError(
+            f"there is no device {name!r} here ({reason}); take cpu, cuda or auto"
+        ) from error
+    return name
 
 
 def _check_tokenizer(path: Path, tokenizer: Tokenizer, model: Any) -> None:

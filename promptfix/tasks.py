@@ -57,7 +57,7 @@ def load(path: Path | str) -> list[Item]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error}); name a JSONL file") from error
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]

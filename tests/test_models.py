@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from promptfix.decoding import _nucleus
-from promptfix.errors import ModelError, PromptError, PromptTooLong
+from promptfix.errors import MicroscopeError, ModelError, PromptError, PromptTooLong
 from promptfix.models import LocalModel
 from promptfix.network import load_network
 from promptfix.records import Prompt, Sampling
@@ -287,3 +287,10 @@ def test_what_would_break_the_model_is_no_prompt(model):
             model.encode(ids)
     with pytest.raises(PromptError, match="character 4"):
         model.encode("Tom \ud83e")
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_here_is_refused(tmp_path, device):
+    """In one sentence that says what there is to choose from."""
+    with pytest.raises(MicroscopeError, match=r"there is no device .* take cpu, cuda or auto"):
+        load_network(save_model(tmp_path / "model"), device)

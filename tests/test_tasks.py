@@ -48,6 +48,15 @@ def test_unusable_data_is_an_error_in_one_sentence(tmp_path, content):
         load(file)
 
 
+def test_only_line_breaks_end_a_row(tmp_path):
+    """What else Unicode calls the end of a line may stand in a text."""
+    file = tmp_path / "a.jsonl"
+    row = {"question": "One.\u2028How many?", "answer": "1"}
+    file.write_text(json.dumps(row, ensure_ascii=False) + "\r\n", encoding="utf-8")
+    (item,) = load(file)
+    assert item.prompt == row["question"]
+
+
 def test_missing_data_is_an_error(tmp_path):
     """A file that is not there is a DataError."""
     with pytest.raises(DataError, match="cannot be read"):
