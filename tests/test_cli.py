@@ -161,6 +161,14 @@ def test_bad_utf8_on_standard_input(
     assert failure(capsys, "ask", "-").startswith("standard input is not UTF-8: byte 4")
 
 
+def test_closed_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is none to read, that is said."""
+    monkeypatch.setattr("sys.stdin", None)
+    assert failure(capsys, "ask", "-").startswith("standard input is closed")
+
+
 def test_bad_prompts(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing but white space, and arguments that were no UTF-8, are refused."""
     assert "empty" in failure(capsys, "ask", " \n")
@@ -227,11 +235,14 @@ def test_inspect_top_needs_a_local_model(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_demo_asks_some_prompts(capsys: pytest.CaptureFixture[str]) -> None:
-    """`promptfix demo` repairs a few prompts and shows before and after."""
+    """`promptfix demo` repairs a few prompts and shows before and after; as JSON, a line each."""
     assert cli.run(["demo"]) == 0
     said = capsys.readouterr().out
     assert said.count("prompt\n") > 3
     assert "+ [Note: " in said
+    assert cli.run(["demo", "--json"]) == 0
+    traces = [*map(Trace.model_validate_json, capsys.readouterr().out.splitlines())]
+    assert len(traces) > 3
 
 
 def test_check_says_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The embedded model as it ships: small enough, whole, and known to the library."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,13 @@ def test_there_are_measured_detectors(pipeline):
     tasks = {a.misunderstanding: a.task for a in pipeline.library.annotations}
     measured = [d for d in pipeline.library.detectors_for(lens) if d.status.value == "measured"]
     assert {tasks[d.misunderstanding] for d in measured} >= {"math"}
+
+
+def test_inspect_shows_so_many_features_of_the_whole_sae(capsys):
+    """`--top 2` the two strongest of each token, as JSON too."""
+    from promptfix import cli
+    from promptfix.records import Reading
+
+    assert cli.run(["inspect", "--json", "--top", "2", "a gross"]) == 0
+    seen = Reading.model_validate_json(capsys.readouterr().out)
+    assert set(Counter(activation.position for activation in seen.activations).values()) == {2}

@@ -96,10 +96,12 @@ def prompt_text(argument: str) -> str:
     """Take the prompt from the command line or, for `-`, from standard input.
 
     One line break at the end of standard input is the shell's and not the prompt's. Raises
-    PromptError if the bytes are not UTF-8.
+    PromptError if it is closed or its bytes are not UTF-8.
     """
     if argument != "-":
         return argument
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it may be
+        raise PromptError("standard input is closed; pipe the prompt into it")
     try:
         text = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,5 +1,6 @@
 """The commands that look at one prompt: ask, repair, inspect."""
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ from promptfix.cli.options import (
 
 if TYPE_CHECKING:
     from promptfix.pipeline import Pipeline
-    from promptfix.records import Prompt, Reading, Trace
+    from promptfix.records import Activation, Prompt, Reading, Trace
     from promptfix.settings import Settings
 
 DEMO = (
@@ -136,7 +137,7 @@ def inspect(
     )
     loaded = pipeline(chosen)
     reading = loaded.microscope.read(asked).reading
-    everything = _read_all(loaded, chosen, asked) if top else None
+    everything = _read_all(loaded, chosen, asked, top) if top else None
     if as_json:
         print((everything or reading).model_dump_json(indent=2))
         return
@@ -150,7 +151,7 @@ def inspect(
     meanings |= {int(f): line for det in detectors_here for f, line in det.readings.items()}
     tables.reading(reading, meanings)
     if everything is not None:
-        tables.strongest(everything, top, meanings)
+        tables.strongest(everything, meanings)
 
 
 def demo(
@@ -162,7 +163,7 @@ def demo(
     dtype: DtypeName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a few prompts, typed by hand, and show before and after."""
+    """Ask a few prompts, typed by hand, and show before and after; as JSON, one trace a line."""
     chosen = settings(
         model=model,
         sae=sae,
@@ -173,13 +174,17 @@ def demo(
     )
     loaded = pipeline(chosen)
     for number, prompt in enumerate(DEMO):
-        if number and not as_json:
+        trace = loaded.answer(prompt, compare=True)
+        if as_json:
+            print(trace.model_dump_json())
+            continue
+        if number:
             print()
-        _print_trace(loaded.answer(prompt, compare=True), as_json=as_json)
+        _print_trace(trace, as_json=False)
 
 
-def _read_all(loaded: "Pipeline", chosen: "Settings", prompt: "Prompt") -> "Reading":
-    """Read a prompt through the whole SAE rather than the features that detectors name."""
+def _read_all(loaded: "Pipeline", chosen: "Settings", prompt: "Prompt", top: int) -> "Reading":
+    """Read a prompt through the whole SAE; the `top` features of each token, strongest first."""
     from promptfix.assembly import EMBEDDED
     from promptfix.errors import MicroscopeError
     from promptfix.hub import sae_folder
@@ -190,7 +195,12 @@ def _read_all(loaded: "Pipeline", chosen: "Settings", prompt: "Prompt") -> "Read
     if not isinstance(narrow, Microscope):
         raise MicroscopeError("only a local model can be read through its whole SAE; omit --top")
     sae = Sae.load(sae_folder(chosen.sae or EMBEDDED / "sae"))
-    return Microscope(narrow.network, sae, narrow.lens).read(prompt).reading
+    seen = Microscope(narrow.network, sae, narrow.lens).read(prompt).reading
+    at: dict[int, list[Activation]] = defaultdict(list)
+    for activation in sorted(seen.activations, key=lambda activation: -activation.value):
+        at[activation.position].append(activation)
+    best = [activation for token in seen.tokens for activation in at[token.position][:top]]
+    return seen.model_copy(update={"activations": tuple(best)})
 
 
 def _print_trace(trace: "Trace", *, as_json: bool) -> None:

@@ -62,7 +62,8 @@ def _trace(seen: Trace) -> Iterator[Line]:
     text = seen.prompt.text
     yield from _section("prompt", [Text(visible(text))])
     if seen.failure:
-        yield from _section("not looked at", [Text(visible(seen.failure), "yellow")])
+        title = "not repaired" if seen.findings else "not looked at"
+        yield from _section(title, [Text(visible(seen.failure), "yellow")])
     for finding in seen.findings:
         title = f"misunderstanding: {finding.misunderstanding}"
         yield from _section(title, _recognised(finding, text))

@@ -4,7 +4,6 @@ Colour is never the only sign: how strongly a feature fires is a number too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import nlargest
 from itertools import islice
 
 from rich.console import Console
@@ -33,17 +32,16 @@ def reading(seen: Reading, meanings: Mapping[int, str]) -> None:
         console.print(Text(f"{feature:>6}  {meanings.get(feature, '')}"))
 
 
-def strongest(seen: Reading, top: int, meanings: Mapping[int, str]) -> None:
-    """Show the `top` features of every token, strongest first, and what is known of them."""
+def strongest(seen: Reading, meanings: Mapping[int, str]) -> None:
+    """Show the features of every token and what is known of them."""
     console = Console(highlight=False)
     most = max((act.value for act in seen.activations), default=1.0)
     table = Table("token", "strongest features of the SAE")
     shown: set[int] = set()
     for token in _looked_at(seen):
         here = [act for act in seen.activations if act.position == token.position]
-        best = nlargest(top, here, key=lambda act: act.value)
-        shown |= {act.feature for act in best}
-        cells = [Text(f"{a.feature}:{a.value:.2f}", _shade(a.value / most)) for a in best]
+        shown |= {act.feature for act in here}
+        cells = [Text(f"{a.feature}:{a.value:.2f}", _shade(a.value / most)) for a in here]
         table.add_row(_name(token), Text("  ").join(cells))
     console.print(table)
     for feature in sorted(shown & set(meanings)):
