@@ -14,7 +14,6 @@ import torch
 from eval.arms import Repairs, Sent, texts_of
 from promptfix.chat import encode_ids
 from promptfix.following import strays
-from promptfix.lens import model_sha256
 from promptfix.library import Library
 from promptfix.mining.outcomes import AnswerCache
 from promptfix.models import LocalModel
@@ -72,13 +71,11 @@ class Said:
 class Asker:
     """Asks one network."""
 
-    def __init__(self, network: Network, model: Path, cache: Path) -> None:
-        """Keep answers in `cache`, in files named by the hash of the weights."""
+    def __init__(self, network: Network, file: Path) -> None:
+        """Keep answers in a file, which mining may share, and samples in files beside it."""
         self.network = network
-        self._name, self._cache = model_sha256(model)[:12], cache
-        self._greedy = AnswerCache(
-            LocalModel(network), cache / f"answers-{self._name}.jsonl", ANSWER_TOKENS
-        )
+        self._file = file
+        self._greedy = AnswerCache(LocalModel(network), file, ANSWER_TOKENS)
 
     def greedy(self, items: Sequence[Item], sent: Sent) -> Said:
         """What the model says to what an arm sends."""
@@ -110,7 +107,7 @@ class Asker:
 
     def sampled(self, items: Sequence[Item], seed: int) -> list[str]:
         """One sample for each item."""
-        file = self._cache / f"samples-{seed}-{self._name}.jsonl"
+        file = self._file.with_name(f"samples-{seed}-{self._file.name}")
         cache = AnswerCache(Sampler(LocalModel(self.network), seed), file, ANSWER_TOKENS)
         return cache.answers([item.prompt for item in items])
 

@@ -30,6 +30,7 @@ from eval.gates import chance, gates
 from eval.items import Sets, gather
 from eval.results import arm_row, gate_row, summary, write_sent
 from eval.stats import Bools, Floats, at_rate
+from promptfix.mining.run import answers_file
 from promptfix.pipeline import Pipeline
 from promptfix.tasks import Item, Task
 
@@ -127,6 +128,7 @@ def evaluate(
     seconds["answering"] = monotonic() - began
     rows = {name: arm_row(one, plain, looked.flagged, sets) for name, one in said.items()}
     rivals = gates(pipeline, sae, asker, sets, seed)
+    rivals["perfect"] = never_wrong(everywhere, plain, repairs["template-only"])
     result = summary(plain, said, best, sets) | {
         "arms": rows,
         "gates": {n: gate_row(g, everywhere, plain, looked, sets) for n, g in rivals.items()},
@@ -139,6 +141,12 @@ def evaluate(
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
     return result, sent
+
+
+def never_wrong(everywhere: Said, plain: Said, notes: arms.Repairs) -> Floats:
+    """[items]: scores of a gate that knows what each note will do. No rival: the ceiling of all."""
+    uplift = everywhere.right.astype(np.float64) - plain.right
+    return np.where([note is not None for note in notes], uplift, -np.inf)
 
 
 def oracle(pipeline: Pipeline, asker: Asker, items: Sequence[Item], task: Task) -> Bools:
@@ -176,7 +184,8 @@ def main() -> None:
         edit_from=options.edit_from,
     )
     sets = gather(options.task, options.data, options.mined, data_folder(), options.sample)
-    asker = Asker(pipeline.model.network, options.model, options.cache)
+    lens = pipeline.library.lenses[pipeline.microscope.lens]
+    asker = Asker(pipeline.model.network, options.cache / answers_file(lens, "auto"))
     result, sent = evaluate(pipeline, options.sae, asker, sets, options.arms, options.seed)
     name = options.name or options.task
     about = {"library": pipeline.library.digest, "lens": pipeline.microscope.lens}

@@ -151,7 +151,7 @@ def evaluation(task: str) -> str:
 
 
 def gates(task: str) -> str:
-    """The same notes where other gates put them."""
+    """The same notes where other gates put them; `perfect` is the ceiling of all gates."""
     columns = "gate", "prompts", "gain (95 % interval)", "wrong to right", "right to wrong"
     told = "auroc_repaired_or_harmed"
     rows = [
