@@ -7,7 +7,7 @@ import pytest
 
 from promptfix.formats import Annotation
 from promptfix.mining.candidates import candidates
-from promptfix.mining.halves import Evidence
+from promptfix.mining.halves import Sample
 from promptfix.mining.outcomes import Answered
 from promptfix.tasks import Item
 from promptfix.testing import PROVENANCE
@@ -45,7 +45,7 @@ def test_a_prompt_that_stays_wrong_says_nothing_for_or_against_a_rule():
         pointed={"note": np.zeros(n, dtype=bool)},
         noted={"note": np.where(can & turned, wrong, ~wrong)},
     )
-    found = candidates(Evidence(_items(n), [NOTE], answered, x), "math", 39, lambda _: None)
+    found = candidates(Sample(_items(n), [NOTE], answered, x), "math", 39, lambda _: None)
     assert [one.choice.columns[0] for one in found.kept] == [7]
     assert found.together.repaired > 10 * max(found.together.harmed, 1)
 
@@ -66,8 +66,8 @@ def test_a_rule_about_a_word_goes_before_one_about_the_text(share, lexical):
         pointed={"note": ~told},
         noted={"note": right | repaired},
     )
-    evidence = Evidence(_items(n), [NOTE], answered, x, {"note": words})
-    found = candidates(evidence, "math", 39, lambda _: None)
+    sample = Sample(_items(n), [NOTE], answered, x, {"note": words})
+    found = candidates(sample, "math", 39, lambda _: None)
     assert [one.lexical for one in found.kept] == [lexical]
     assert found.kept[0].choice.columns[0] == (9 if lexical else 5)
 
@@ -87,10 +87,10 @@ def test_variants_are_learnt_from_and_never_counted():
         pointed={"note": np.zeros(n, dtype=bool)},
         noted={"note": right | told},
     )
-    evidence = Evidence(items, [NOTE], answered, x)
-    held = evidence.held("math")
+    sample = Sample(items, [NOTE], answered, x)
+    held = sample.held("math")
     assert len({items[i].group for i in np.flatnonzero(held)}) * 4 == held.sum()
-    (kept,) = candidates(evidence, "math", 39, lambda _: None).kept
+    (kept,) = candidates(sample, "math", 39, lambda _: None).kept
     original = np.arange(n) % 4 == 0
     mended = told & ~right
     assert kept.calibrated.prompts == (held & original).sum()

@@ -1,4 +1,9 @@
-"""For every annotation the rule that says where it repairs; of these, what the budget allows."""
+"""For every annotation the rule that says where it repairs; of these, what the budget allows.
+
+Three kinds of rows occur: *items* are all that were loaded; *held* those of them on which
+thresholds are set, no variants among them, which scores and uplifts of a candidate are of; and a
+`Half` has those from which a rule can learn where its note helps: see halves.py.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ from promptfix.mining.calibration import (
     count,
     served,
 )
-from promptfix.mining.halves import Evidence
+from promptfix.mining.halves import Sample
 from promptfix.mining.outcomes import Bools
 from promptfix.mining.search import Half, Search
 from promptfix.mining.selection import Choice, Ints, Values, folds_of
@@ -84,7 +89,7 @@ class Found:
     """Per annotation: what was found, what the null found, and why it was dropped."""
 
 
-def candidates(evidence: Evidence, task: Task, runs: int, log: Callable[[str], object]) -> Found:
+def candidates(sample: Sample, task: Task, runs: int, log: Callable[[str], object]) -> Found:
     """The best rule for each misunderstanding, as far as the harm budget of the library reaches.
 
     Of several annotations the one whose rule does best on the selection half is taken. `runs`
@@ -92,16 +97,16 @@ def candidates(evidence: Evidence, task: Task, runs: int, log: Callable[[str], o
     """
     report: dict[str, Any] = {}
     best: dict[str, Candidate] = {}
-    for annotation in (a for a in evidence.annotations if a.task == task):
-        candidate, told = _candidate(evidence, annotation, task, runs)
+    for annotation in (a for a in sample.annotations if a.task == task):
+        candidate, told = _candidate(sample, annotation, task, runs)
         report[annotation.id] = told
         log(f"{annotation.id}: {_summary(told)}")
         known = best.get(annotation.misunderstanding)
         if candidate and (known is None or _promise(candidate) > _promise(known)):
             best[annotation.misunderstanding] = candidate
-    held = np.flatnonzero(evidence.calibration(task))
-    folds = folds_of([evidence.items[i].group for i in held.tolist()])
-    return _settled(list(best.values()), folds, evidence.written[held], report)
+    held = np.flatnonzero(sample.calibration(task))
+    folds = folds_of([sample.items[i].group for i in held.tolist()])
+    return _settled(list(best.values()), folds, sample.written[held], report)
 
 
 def _promise(candidate: Candidate) -> tuple[int, float]:
@@ -111,17 +116,17 @@ def _promise(candidate: Candidate) -> tuple[int, float]:
 
 
 def _candidate(
-    evidence: Evidence, annotation: Annotation, task: Task, runs: int
+    sample: Sample, annotation: Annotation, task: Task, runs: int
 ) -> tuple[Candidate | None, dict[str, Any]]:
     """The rule for one annotation, if one repairs more than it harms; and what was seen."""
-    forms = [(False, evidence.features, evidence.answered.fillable[annotation.id])]
-    if annotation.id in evidence.words:
-        pointed = evidence.answered.pointed[annotation.id]
-        forms.append((True, evidence.words[annotation.id], pointed))
-    told = _counts(evidence, annotation, evidence.of_task(task) & evidence.original)
+    forms = [(False, sample.features, sample.answered.fillable[annotation.id])]
+    if annotation.id in sample.words:
+        pointed = sample.answered.pointed[annotation.id]
+        forms.append((True, sample.words[annotation.id], pointed))
+    told = _counts(sample, annotation, sample.of_task(task) & sample.original)
     found: list[tuple[Candidate, Search, Half]] = []
     for lexical, x, can in forms:
-        made = _in_form(evidence, annotation, task, lexical=lexical, x=x, can=can)
+        made = _in_form(sample, annotation, task, lexical=lexical, x=x, can=can)
         found += [made] if made else []
     if not found:
         return None, told | {"dropped": "no rule repairs more than it harms"}
@@ -129,10 +134,10 @@ def _candidate(
     # A rule about the word says where the trouble is, so it goes first unless it hardly knows.
     least = WORD_SHARE * found[0][0].selection.gain
     found.sort(key=lambda one: one[0].lexical and one[0].selection.gain >= least, reverse=True)
-    candidate, null = _held_against(found[0], runs, evidence.seed)
+    candidate, null = _held_against(found[0], runs, sample.seed)
     if matched(null) and candidate.lexical and found[1:]:
         # Shuffled outcomes know where a word stands as well; of the prompt they may know less.
-        candidate, null = _held_against(found[1], runs, evidence.seed)
+        candidate, null = _held_against(found[1], runs, sample.seed)
     told |= {"calibration": counted(candidate.calibrated).model_dump(), "null": null.model_dump()}
     told |= {"gain": candidate.choice.gain, "lexical": candidate.lexical}
     told |= {"columns": candidate.choice.columns, "conflict": candidate.choice.conflict}
@@ -150,7 +155,7 @@ def _held_against(
 
 
 def _in_form(
-    evidence: Evidence,
+    sample: Sample,
     annotation: Annotation,
     task: Task,
     *,
@@ -163,15 +168,15 @@ def _in_form(
     It learns from prompts that the note can be made for, since a detector speaks of no others:
     see rewriting.py.
     """
-    held, rows = evidence.held(task), np.flatnonzero(evidence.calibration(task))
-    half = evidence.half(x, evidence.of_task(task) & ~held & can, annotation.id)
+    held, rows = sample.held(task), np.flatnonzero(sample.calibration(task))
+    half = sample.half(x, sample.of_task(task) & ~held & can, annotation.id)
     if not len(half.groups) or not can[rows].any():
         return None
     search = Search(half, paired=not lexical)
     choice = search.best()
     if choice is None:
         return None
-    uplift = np.where(can, evidence.answered.uplift(annotation.id), 0)[rows].astype(np.int8)
+    uplift = np.where(can, sample.answered.uplift(annotation.id), 0)[rows].astype(np.int8)
     scores = np.where(can[rows], choice.scores(x[rows]), -np.inf)
     calibrated = calibrate(scores[can[rows]], uplift[can[rows]], len(rows), HARM_BUDGET)
     if calibrated is None:
@@ -184,7 +189,7 @@ def _in_form(
         screened=choice.screened,
     )
     found = Candidate(annotation, lexical, choice, calibrated, scores, uplift, selection)
-    return found, search, evidence.half(x, held & can, annotation.id)
+    return found, search, sample.half(x, held & can, annotation.id)
 
 
 def _settled(
@@ -235,22 +240,22 @@ def _stacked(found: Sequence[Candidate]) -> tuple[Floats, Int8s]:
     return np.stack([c.scores for c in found]), np.stack([c.uplift for c in found])
 
 
-def census(evidence: Evidence, task: Task) -> dict[str, Any]:
+def census(sample: Sample, task: Task) -> dict[str, Any]:
     """What goes wrong, and which annotation turns it right: counts over a task's items."""
-    answered, mine = evidence.answered, evidence.of_task(task) & evidence.original
-    best = answered.plain | np.any([answered.noted[a.id] for a in evidence.annotations], axis=0)
+    answered, mine = sample.answered, sample.of_task(task) & sample.original
+    best = answered.plain | np.any([answered.noted[a.id] for a in sample.annotations], axis=0)
     rows: dict[str, Any] = {
         "items": int(mine.sum()),
         "right": int(answered.plain[mine].sum()),
         "right_with_the_best_note": int(best[mine].sum()),
     }
-    for annotation in (a for a in evidence.annotations if a.task == task):
-        rows[annotation.id] = _counts(evidence, annotation, mine)
+    for annotation in (a for a in sample.annotations if a.task == task):
+        rows[annotation.id] = _counts(sample, annotation, mine)
     return rows
 
 
-def _counts(evidence: Evidence, annotation: Annotation, mine: Bools) -> dict[str, Any]:
-    answered = evidence.answered
+def _counts(sample: Sample, annotation: Annotation, mine: Bools) -> dict[str, Any]:
+    answered = sample.answered
     fillable = (answered.fillable[annotation.id] | answered.pointed[annotation.id]) & mine
     uplift = answered.uplift(annotation.id)[fillable]
     return {

@@ -15,7 +15,7 @@ from promptfix.tasks import Item, Task
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Sample:
     """All that is known of the items when rules are looked for."""
 
     items: Sequence[Item]

@@ -23,7 +23,7 @@ from promptfix.mini.corpus.metaphor import case
 from promptfix.mini.corpus.surface import problem
 from promptfix.mining.candidates import Found, candidates, census
 from promptfix.mining.cases import record, write
-from promptfix.mining.halves import Evidence
+from promptfix.mining.halves import Sample
 from promptfix.mining.outcomes import AnswerCache, Answered, measure
 from promptfix.mining.readings import LONGEST, read_features
 from promptfix.mining.scoring import features, on_words
@@ -103,11 +103,11 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     """
     began = monotonic()
     bench = _bench(job)
-    evidence = _evidence(bench)
+    sample = _sample(bench)
     found: dict[Task, Found] = {
-        task: candidates(evidence, task, job.null_runs, log) for task in TASKS
+        task: candidates(sample, task, job.null_runs, log) for task in TASKS
     }
-    proven = [p for task, seen in found.items() for p in _proven(bench, evidence, task, seen, log)]
+    proven = [p for task, seen in found.items() for p in _proven(bench, sample, task, seen, log)]
     bench.writer.add_lens()
     written = [bench.writer.write(p) for p in proven]
     tried = [a for a in bench.library.annotations if found[a.task].kept]
@@ -123,7 +123,7 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
         why = doubts(measurement, cases) or reasons(measurement, cases, lexical=lexical)
         log(f"{settled.id}: {'; '.join([settled.status.value, *why])}")
         detectors.append(settled)
-    bench.writer.sidecar(_report(evidence, found), monotonic() - began)
+    bench.writer.sidecar(_report(sample, found), monotonic() - began)
     return detectors
 
 
@@ -198,7 +198,7 @@ def answers_file(lens: Lens, dtype: Dtype) -> str:
     return f"answers-{sha256(' '.join(parts).encode()).hexdigest()[:12]}.jsonl"
 
 
-def _evidence(bench: Bench) -> Evidence:
+def _sample(bench: Bench) -> Sample:
     texts = [item.prompt for item in bench.items]
     annotations = _ordered(bench.library)
     words: dict[str, Values] = {}
@@ -213,14 +213,14 @@ def _evidence(bench: Bench) -> Evidence:
             by_filler[annotation.filler] = on_words(bench.microscope, texts, some)
         words[annotation.id] = by_filler[annotation.filler]
     seen = features(bench.microscope, texts)
-    return Evidence(bench.items, annotations, bench.answered, seen, words, bench.job.seed)
+    return Sample(bench.items, annotations, bench.answered, seen, words, bench.job.seed)
 
 
 def _proven(
-    bench: Bench, evidence: Evidence, task: Task, found: Found, log: Callable[[str], object]
+    bench: Bench, sample: Sample, task: Task, found: Found, log: Callable[[str], object]
 ) -> list[Proven]:
     """Try to break what was found, and read its features."""
-    held = np.flatnonzero(evidence.calibration(task)).tolist()
+    held = np.flatnonzero(sample.calibration(task)).tolist()
     trial = Trial(
         bench.microscope,
         bench.sae,
@@ -259,19 +259,19 @@ def _with_imported(line: str, imported: str | None) -> str:
     return f"{line} / by Neuronpedia: {imported}"[:LONGEST] if imported else line
 
 
-def _report(evidence: Evidence, found: Mapping[Task, Found]) -> dict[str, Any]:
+def _report(sample: Sample, found: Mapping[Task, Found]) -> dict[str, Any]:
     """What was looked for, in counts; without dates, so that equal runs write equal files."""
     return {
-        "seed": evidence.seed,
+        "seed": sample.seed,
         "tasks": {
             task: {
                 "library": seen.together.model_dump(),
                 "annotations": seen.report,
                 "null": _null(seen.report),
-                "census": census(evidence, task),
+                "census": census(sample, task),
             }
             for task, seen in found.items()
-            if evidence.of_task(task).any()
+            if sample.of_task(task).any()
         },
     }
 
