@@ -13,8 +13,9 @@ from eval import probes
 from eval.answering import Asker
 from eval.arms import Sent, digits, notes_alone, without_question
 from eval.items import Sets
-from eval.stats import auroc, f1
+from eval.stats import f1
 from promptfix.microscope import Microscope
+from promptfix.mining.cause import auroc
 from promptfix.pipeline import Pipeline
 from promptfix.records import Prompt
 from promptfix.sae import Sae

@@ -16,6 +16,7 @@ from eval.arms import PLACEBOS, Looked, Sent
 from eval.breakdown import reliability
 from eval.items import Sets
 from eval.stats import Bools, Floats
+from promptfix.mining.cause import auroc
 from promptfix.mining.files import write_text
 from promptfix.tasks import Item, final
 
@@ -68,8 +69,8 @@ def gate_row(
         "gain": gained,
         "gain_ci95": interval,
         **stats.flips(right, plain.right),
-        "auroc_repaired_or_harmed": stats.auroc(scores[changed], repaired[changed]),
-        "auroc_repaired_or_not": stats.auroc(scores[can], repaired[can]),
+        "auroc_repaired_or_harmed": auroc(scores[changed], repaired[changed]),
+        "auroc_repaired_or_not": auroc(scores[can], repaired[can]),
         "tenths": reliability(scores, repaired, harmed),
     }
 

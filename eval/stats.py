@@ -51,18 +51,6 @@ def flips(arm: Bools, plain: Bools) -> dict[str, int]:
     }
 
 
-def auroc(scores: Floats, hits: Bools) -> float | None:
-    """Area under the ROC curve; None where all or none are hits."""
-    from scipy.stats import rankdata
-
-    count = int(hits.sum())
-    if count in (0, len(hits)):
-        return None
-    ranks = rankdata(scores)
-    area = (ranks[hits].sum() - count * (count + 1) / 2) / (count * (len(hits) - count))
-    return float(area)
-
-
 def f1(said: Sequence[str | None], gold: Sequence[str], label: str) -> float:
     """F1 of one label; an answer that never says counts as the other one."""
     pairs = [(s == label, g == label) for s, g in zip(said, gold, strict=True)]

@@ -15,9 +15,11 @@ from eval.items import Sets
 from eval.mini_abilities import lemmatised
 from eval.probes import bag, learnt, searched
 from eval.results import arm_row, gate_row, summary
+from eval.run import never_wrong
 from eval.tables import TABLES, evaluation, gates
 from promptfix.formats import Term
 from promptfix.library import load
+from promptfix.mining.cause import auroc
 from promptfix.mining.outcomes import AnswerCache
 from promptfix.mining.search import Half
 from promptfix.pipeline import Pipeline
@@ -269,7 +271,7 @@ def test_a_text_classifier_learns_words():
     texts = [f"{'red' if n % 2 else 'blue'} thing number {n}" for n in range(80)]
     x, y = bag(texts), np.array([n % 2 == 1 for n in range(80)])
     scores = learnt(x[:60], y[:60], x[60:], texts[:60])
-    assert stats.auroc(scores, y[60:]) == 1.0
+    assert auroc(scores, y[60:]) == 1.0
 
 
 def test_the_search_of_mining_scores_other_prompts():
@@ -279,7 +281,7 @@ def test_the_search_of_mining_scores_other_prompts():
     uplift = (rng.random(400) < np.where(x[:, 7] > 0.8, 0.9, 0.02)).astype(np.int8)
     half = Half(x[:300], uplift[:300], [f"g{n}" for n in range(300)])
     scores = searched(half, x[300:])
-    assert stats.auroc(scores, uplift[300:] > 0) > 0.8
+    assert auroc(scores, uplift[300:] > 0) > 0.8
 
 
 def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
@@ -302,6 +304,14 @@ def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
     found["gates"]["sae"] = found["gates"]["dense"]
     assert "score 2.00, n 1" in plots.reliability(found)
     assert plots.flips(found).count("<rect") == 2
+
+
+def test_the_ceiling_of_all_gates_repairs_what_can_be_and_harms_nothing():
+    """It knows what each note does, and speaks of no prompt for which none can be made."""
+    plain = Said(["a"] * 5, np.array([0, 1, 1, 0, 0], dtype=bool), 9)
+    noted = Said(["b"] * 5, np.array([1, 0, 1, 0, 1], dtype=bool), 9)
+    scores = never_wrong(noted, plain, ["note", "note", "note", "note", None])
+    assert scores.tolist() == [1, -1, 0, 0, -np.inf]
 
 
 def test_the_headline_has_exactly_its_keys(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from promptfix.chat import encode
 from promptfix.microscope import Microscope
 from promptfix.mining import cause
-from promptfix.mining.cause import ablation, edited, flips, predicts, steering
+from promptfix.mining.cause import ablation, auroc, edited, flips, steering
 from promptfix.mining.falsification import (
     STRATEGIES,
     inject,
@@ -245,6 +245,6 @@ def test_flips_are_counted_against_the_plain_answers(lens, monkeypatch):
 def test_a_fall_that_goes_with_repair_predicts_it():
     """1 where every repair fell further, 0.5 without a difference, None without repairs."""
     fall = np.array([3.0, 2.0, 1.0, 0.5])
-    assert predicts(fall, np.array([True, True, False, False])) == 1.0
-    assert predicts(np.ones(4), np.array([True, False, True, False])) == 0.5
-    assert predicts(fall, np.zeros(4, dtype=bool)) is None
+    assert auroc(fall, np.array([True, True, False, False])) == 1.0
+    assert auroc(np.ones(4), np.array([True, False, True, False])) == 0.5
+    assert auroc(fall, np.zeros(4, dtype=bool)) is None

@@ -119,12 +119,13 @@ def edited(network: Network, sae: Sae, positions: Sequence[int], edit: Edit) -> 
         handle.remove()
 
 
-def predicts(fall: Floats, repaired: Bools) -> float | None:
-    """Area under the ROC curve of the fall for the repairs; None if all or none are repaired."""
-    if repaired.all() or not repaired.any():
-        return None
+def auroc(scores: Floats, hits: Bools) -> float | None:
+    """Area under the ROC curve; None where all or none are hits."""
     from scipy.stats import rankdata
 
-    ranks, hits = rankdata(fall), int(repaired.sum())
-    area = (ranks[repaired].sum() - hits * (hits + 1) / 2) / (hits * (len(fall) - hits))
+    count = int(hits.sum())
+    if count in (0, len(hits)):
+        return None
+    ranks = rankdata(scores)
+    area = (ranks[hits].sum() - count * (count + 1) / 2) / (count * (len(hits) - count))
     return round(float(area), 4)

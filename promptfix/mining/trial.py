@@ -12,7 +12,7 @@ from promptfix.library import Library
 from promptfix.measures import Cause, Falsification, Outcomes
 from promptfix.microscope import Microscope
 from promptfix.mining.candidates import Candidate
-from promptfix.mining.cause import Edit, Flips, ablation, flips, predicts, steering
+from promptfix.mining.cause import Edit, Flips, ablation, auroc, flips, steering
 from promptfix.mining.falsification import injections, reworded, top_grams
 from promptfix.mining.ordinary import ordinary
 from promptfix.mining.outcomes import Bools, annotate
@@ -100,7 +100,7 @@ class Trial:
             steered_harmed=steered.harmed,
             compared=len(fired) if compared else 0,
             fell=int((fall > 0).sum()) if compared else 0,
-            fall_predicts_repair=predicts(fall, repaired) if compared else None,
+            fall_predicts_repair=auroc(fall, repaired) if compared else None,
         )
         return told, left
 
