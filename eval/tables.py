@@ -61,6 +61,8 @@ def sae() -> str:
     if seen := found.get("validated"):
         random = f"{100 * seen['share_random_sae']:.1f} % in a random SAE"
         rows.append(("validated features", f"{100 * seen['share']:.1f} %", f">= 93 %; {random}"))
+        live, random = (100 * seen[f"share_of_live{of}"] for of in ("", "_random_sae"))
+        rows.append(("of all live features", f"{live:.1f} %", f"{random:.1f} % in a random SAE"))
     return table(("what", "measured", "goal"), [*rows, ("tokens", found["n_tokens"], "")])
 
 

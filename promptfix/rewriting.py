@@ -50,7 +50,7 @@ class _Candidate(NamedTuple):
 def rewrite(
     prompt: Prompt, findings: Iterable[Finding], library: Library, *, lens: str, limit: int = 2
 ) -> Repair | None:
-    """Answer findings with notes, the strongest first; None if there is nothing to add.
+    """Answer findings with notes, those that helped most first; None if there is nothing to add.
 
     At most one note for a misunderstanding and `limit` in all. A finding whose note cannot be
     made from the prompt is passed over.

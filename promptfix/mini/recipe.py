@@ -39,7 +39,8 @@ GPU = Preset(
     replace(FULL.model, tokens=226_000_000, batch_tokens=98_304, warmup_steps=100, decay_share=0.6),
     replace(FULL.sae, samples=8_000_000, batch=4096, buffer=131_072),
 )
-"""The same model and corpus on a GPU: more tokens. What the shipped weights were made with."""
+"""The same model and corpus on a GPU: more tokens. How the shipped weights came about, which took
+several runs, says the model card."""
 MINI_2 = Preset(
     Recipe(
         architecture="gpt2",
