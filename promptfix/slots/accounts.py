@@ -11,9 +11,19 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from promptfix.formats import Tables
-from promptfix.slots.described import Told, describe, verbal
+from promptfix.slots.changes import (
+    STORED,
+    TWO_SIDED,
+    adds_on_top,
+    is_elsewhere,
+    is_object,
+    is_part,
+    is_received,
+    is_taker,
+)
+from promptfix.slots.described import KIN, Told, describe, verbal
 from promptfix.slots.lemmas import bases, stem
-from promptfix.slots.sums import is_elsewhere, is_other_part
+from promptfix.slots.sums import asks_elsewhere, is_other_part
 from promptfix.slots.words import AUXILIARY, Piece, pieces, quantities, sentence_at, value
 
 _HIDDEN = re.compile(
@@ -45,7 +55,6 @@ _PRONOUNS = frozenset("he she they it i you we".split())
 _BY_FIRST = frozenset("buy make bake pick collect find get receive grow gather raise".split())
 _COMING = frozenset(("join", "come", "arrive", "enter", "land", "add"))
 _SAME_FORM = frozenset("cut put shed starts weighs owns holds contains".split())
-_KIN = frozenset("mother mom father dad friend brother sister teacher uncle aunt".split())
 _HELP = AUXILIARY | {"also", "then", "only", "just", "already"}
 _PLAIN = frozenset("away out all another about over exactly the $".split())
 _DULL = frozenset("the a an his her their its my our of there than to in on at for and or".split())
@@ -321,7 +330,7 @@ def _present(some: Sequence[Piece]) -> list[Piece]:
         p
         for who, p in pairs
         if p.low.endswith("s") and p.text == p.low and p.kind == "word" and len(p.low) > 3
-        if who.low in _PRONOUNS or who.low in _KIN or who.text[:1].isupper()
+        if who.low in _PRONOUNS or who.low in KIN or who.text[:1].isupper()
     ]
 
 
@@ -334,7 +343,7 @@ def _entry(text: str, at: int, told: Told, tables: Tables) -> _Entry:
     alone = sum(span.start <= q.start < span.end for q in quantities(text)) == 1
     said = text[span.start : min(span.end, at)] if alone else _own(text, told)
     base = next((b for b in bases(verb.low) if b in _STATES or b in tables.changes), verb.low)
-    role = "first" if base in _STATES else _way(text, told, verb, subject, behind, tables)
+    role = "first" if base in _STATES else _way(text, at, told, verb, subject, behind, tables)
     if role == "first" and _END.search(said):
         role = "end"
     if role == "gain" and _FIRST.search(said):
@@ -343,7 +352,13 @@ def _entry(text: str, at: int, told: Told, tables: Tables) -> _Entry:
 
 
 def _way(
-    text: str, told: Told, verb: Piece, subject: bool, behind: Sequence[Piece], tables: Tables
+    text: str,
+    at: int,
+    told: Told,
+    verb: Piece,
+    subject: bool,
+    behind: Sequence[Piece],
+    tables: Tables,
 ) -> str:
     """Whether a number came or went, for whoever the story is about."""
     near = [p.low for p in behind[:4]]
@@ -352,15 +367,29 @@ def _way(
     forms = set(bases(verb.low))
     if told.head in _MONEY and forms & {"buy", "order", "pay"}:
         return "loss" if _doer(text, told, verb) else ""
+    if _is_other_way(text, text[at:], told, verb):
+        return ""
     if "leave" in forms or (forms & {"sell", "trade"} and told.head in _MONEY | {""}):
         return ""
     if forms & _GIVES:
         return _gift(text, told, verb)
     particle = next((word for word in near if word in {"away", "out", "up"}), "")
     effect = _effect(verb.low, particle, tables)
+    if effect == "gain" and is_part(text, told.quantity):
+        return ""
     if forms & _MOVES and "get" not in forms:
         return ""
     return effect if _doer(text, told, verb) else ""
+
+
+def _is_other_way(text: str, asked: str, told: Told, verb: Piece) -> bool:
+    """Whether so much is made of what there was, put elsewhere, or goes to who is asked about."""
+    number = told.quantity
+    if not STORED.isdisjoint(bases(verb.low)) and not adds_on_top(text, number):
+        return True
+    if not is_object(text, verb, number) or is_received(text, verb):
+        return True
+    return is_elsewhere(text, verb, number, asked) or is_taker(text, number, asked)
 
 
 def _own_way(verb: Piece, near: Sequence[str], tables: Tables) -> str:
@@ -372,6 +401,8 @@ def _own_way(verb: Piece, near: Sequence[str], tables: Tables) -> str:
         return "gain"
     if forms & _GIVES:
         return "loss" if "away" in near[:1] else ""
+    if forms & (TWO_SIDED | STORED | {"grow"}):
+        return ""
     if "leave" in forms and near and near[0] not in {".", "the", "from", "and"}:
         return ""
     return _effect(verb.low, "", tables)
@@ -422,4 +453,4 @@ def _is_owned(text: str, asked: str, told: Told, changed: Told) -> bool:
     """Whether a question is about whoever, and wherever, the story began with."""
     things = {stem(word) for word in told.noun}
     names = {p.text for p in pieces(asked) if p.text[:1].isupper() and stem(p.low) not in things}
-    return names - {"How"} <= _owners(text) and not is_elsewhere(text, asked, told, changed)
+    return names - {"How"} <= _owners(text) and not asks_elsewhere(text, asked, told, changed)

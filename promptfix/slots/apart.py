@@ -19,7 +19,9 @@ _CHANGING = re.compile(
     r"|\bat (?:first|the start)\b"
 )
 _HAVING = re.compile(r"(?i)\b(?:have|has|had|are|is|were|was|own|be)\b")
-_STANDING = re.compile(r"(?i)\b(?:has|have|are|is)\b(?!\s+\w+(?:ed|en)\b)")
+_STANDING = re.compile(
+    r"(?i)\b(?:has|have|are|is)\b(?!\s+\w+(?:ed|en)\b)|\bwere (?:there )?(?:then|left|after)\b"
+)
 _SEVERAL = re.compile(r"(?i)\b(?:and|or|together)\b")
 _STILL = re.compile(r"(?i)\b(?:does|do|is|are|left|now|remain\w*|still)\b")
 

@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from promptfix.slots import apart, further, partners, strangers
-from promptfix.slots.described import Told, describe, verbal
+from promptfix.slots.described import KIN, Told, content_of, describe, verbal
 from promptfix.slots.lemmas import IRREGULAR, plural, singular, stem
 from promptfix.slots.words import (
+    NEGATIVE,
     Quantity,
     after,
     counted,
@@ -37,6 +38,13 @@ _RELATION = re.compile(
     r"(?i)\b(?:more|fewer|less|as many|as much)\b[^.?!]*\b(?:than|as)\b|\btimes\b"
 )
 """A number that only says how far two others are apart."""
+_HIGHER = re.compile(r"(?i)\bhow (?:many|much) \w+ \w+er (?:is|was|are|were)\b")
+_IN_ONE = re.compile(r"(?i)\b(?:in an?|each|every|per)\b")
+_JOINT = re.compile(r"(?i)\b(?:if|together|total|in all|altogether|both|rest)\b")
+"""What makes the number of one a matter of the other's."""
+_WHERE = re.compile(r"\b(?:in|at) ([A-Z]\w+|[a-z]+ [A-Z]\b)")
+"""A month, or a place with a name."""
+_RATE = re.compile(r"(?i)(?: [a-z]+)?(?: an?| per| each) [a-z]+ (?:for|in|on) (?:each of )?")
 _SHARED = re.compile(r"(?i)\b(?:each|every|per|apiece|costs?|price|equal|same|groups?|total)\b")
 _MEASURES = frozenset("second minute hour day week month year dollar cent".split())
 """What goes with any question: time and money."""
@@ -76,6 +84,10 @@ def sort_numbers(text: str) -> Numbers | None:
     chosen = chosen or partners.pair(text, found)
     if not chosen or (_PRICED.search(text) and _PAID.search(asked)):
         return None
+    if only_one_is_asked(text, asked, chosen) or NEGATIVE.search(text):
+        return None
+    if _COMPARED.match(asked) and _is_no_side(text, asked, chosen):
+        return None
     if _COMPARED.match(asked) and apart.unsettled(asked, chosen, describe(text)):
         return None
     counting = tuple(q for q in given if q in chosen)
@@ -107,6 +119,21 @@ def _torn(text: str, one: Quantity, two: Quantity, chosen: Sequence[Quantity]) -
         return False
     holds = two in chosen and _HOLDING.search(between)
     return bool(holds or _JOINED.search(between) or _JOINED_BEHIND.match(text, two.end))
+
+
+def _is_no_side(text: str, asked: str, pair: Sequence[Quantity]) -> bool:
+    """Whether a number is not all of what a side of a comparison comes to."""
+    product = is_product(text, pair) and not _IN_ONE.search(asked)
+    return product or is_one_kind(text, asked, pair)
+
+
+def is_product(text: str, pair: Sequence[Quantity]) -> bool:
+    """Whether just one of a product's two numbers is in a pair: "$4 a week for 6 weeks"."""
+    return any(
+        _torn(text, one, two, pair)
+        or ((one in pair) != (two in pair) and _RATE.fullmatch(text[one.end : two.start]))
+        for one, two in pairwise(quantities(text))
+    )
 
 
 def _rated(told: Sequence[Told], chosen: Sequence[Quantity]) -> bool:
@@ -150,6 +177,76 @@ def _alike(asked: str, given: Sequence[Quantity]) -> list[Quantity]:
     about = [q for q in given if same_things(noun, q.key)]
     others = [q for q in given if q not in about]
     return about if all(_of_other_kind(q) and q.key[-1] not in named for q in others) else []
+
+
+def only_one_is_asked(text: str, asked: str, pair: Sequence[Quantity]) -> bool:
+    """Whether a question about two numbers of one thing plainly is about one of them alone.
+
+    It names the owner or the time of just one, and the other has its own; or what was done with
+    one, while the other only says what there was.
+    """
+    if len(pair) != 2 or pair[0].key[-1:] != pair[1].key[-1:]:
+        return False
+    found = _HOW_MANY.search(asked)
+    asked = asked[found.start() :] if found else asked
+    if (
+        _JOINT.search(text)
+        or _COMPARED.match(asked)
+        or _RELATION.search(text)
+        or _HIGHER.search(asked)
+    ):
+        return False
+    told = [t for t in describe(text) if t.quantity in pair]
+    done = [_verb(text, q) for q in pair]
+    states = {stem(verb) for verb in _STATE}
+    deeds = _verbs(asked) - states
+    if len(deeds) == 1 and "did" in _lows(asked):
+        return any(a in deeds and b in states for a, b in (done, done[::-1]))
+    if done[0] != done[1] or _added(text, pair[1]):
+        return False
+    said, named = _lows(asked), set(map(str.lower, _WHERE.findall(asked)))
+    marks = (
+        [_owners(text, t.quantity) for t in told],
+        [t.times for t in told],
+        [_places(text, t.quantity) for t in told],
+    )
+    return any(
+        mine & (said | named) and theirs and not theirs & (said | named)
+        for one, other in marks
+        for mine, theirs in ((one, other), (other, one))
+    )
+
+
+def _owners(text: str, quantity: Quantity) -> frozenset[str]:
+    """The names and the kin that stand before a number in its clause."""
+    span = sentence_at(text, quantity.start)
+    clause = pieces(_CUT.split(text[span.start : quantity.start])[-1])
+    return frozenset(
+        p.low
+        for p in clause
+        if p.low in KIN or (p.kind == "word" and p.text != p.low and not p.stops)
+    )
+
+
+def _places(text: str, quantity: Quantity) -> frozenset[str]:
+    """Where, or in which month, a number's sentence says that it was: what is nearest behind it."""
+    found = _WHERE.search(text, quantity.end, sentence_at(text, quantity.start).end)
+    return frozenset((found[1].lower(),)) if found else frozenset()
+
+
+def is_one_kind(text: str, asked: str, pair: Sequence[Quantity]) -> bool:
+    """Whether one of a pair is of just one kind of what a side names: "6 red hats and 5 blue"."""
+    told, named = describe(text), content_of(asked)
+    mine = [t for t in told if t.quantity in pair]
+    return any(
+        one.head == other.head and one.sentence == other.sentence and one.doing == other.doing
+        for one in mine
+        for other in told
+        if other not in mine
+        and (kind := one.key - {stem(one.head)})
+        and not kind & named
+        and other.key - {stem(other.head)} - kind
+    )
 
 
 def _of_other_kind(quantity: Quantity) -> bool:

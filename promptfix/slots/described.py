@@ -17,6 +17,7 @@ TIMES = frozenset(
     afternoon evening night noon weekend spring summer autumn winter first second third last next
     """.split()
 )
+KIN = frozenset("mother mom father dad friend brother sister teacher uncle aunt".split())
 _RATES = frozenset("each every per".split())
 _SUBJECTS = frozenset("he she they we it you".split())
 _PLACES = frozenset("in on at for from with to into by during off of".split())

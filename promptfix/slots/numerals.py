@@ -8,8 +8,11 @@ from promptfix.slots.words import asks, longest_word, meets, quantities, sentenc
 
 _ROMAN = re.compile(r"(?<![\w.])X{0,3}(?:IX|IV|V?I{0,3})(?![\w'\u2019])")
 """From I to XXXIX: larger ones are rare, and look like sizes (XL) and short forms (CD)."""
-_DRIP = re.compile(r"\b[Aa]n? IV\b|\bIV(?=[ -](?:drip|bag|line)s?\b)")
-"""Where IV is no 4 but stands for intravenous."""
+_DRIP = re.compile(
+    r"\b[Aa]n? IV\b|\bIV(?=[ -](?:drip|bag|line|fluid|pole|tube)s?\b)"
+    r"|\b[Ss]izes? X{2,3}\b|\bXX(?=[ -]chromosome)"
+)
+"""Where IV is no 4 but stands for intravenous, and XX is no 20."""
 _DIGITS = {"X": 10, "V": 5, "I": 1}
 _MOST = 3
 """Sentences that one note repeats."""

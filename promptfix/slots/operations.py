@@ -14,7 +14,7 @@ from promptfix.slots.accounts import accounted
 from promptfix.slots.described import Told, content_of, describe
 from promptfix.slots.lemmas import stem
 from promptfix.slots.relations import sides
-from promptfix.slots.shares import joined
+from promptfix.slots.shares import COMPANY, joined
 from promptfix.slots.sums import is_start_unknown, told_sums, whole
 from promptfix.slots.words import (
     EACH,
@@ -110,7 +110,7 @@ def _found(text: str, asked: _Asked, told: Sequence[Told], tables: Tables) -> It
             for pair in (_moving(text, told), _grouped(text, asked, told), _sorted_into(text, told))
         ):
             yield "quotient"
-        if _is_way(text, told) or _is_all_of(asked, told):
+        if _is_way(text, told) or (_is_all_of(asked, told) and not COMPANY.search(text)):
             yield "product"
     yield from told_sums(text, len(asked.before), asked.noun, told, tables)
     taken = is_start_unknown(text, len(asked.before), tables)

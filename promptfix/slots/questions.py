@@ -1,12 +1,16 @@
 """What a word problem asks for, and which of its numbers are about that."""
 
 import re
+from collections.abc import Sequence
 
 from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.changes import last_change
-from promptfix.slots.counting import sort_numbers
+from promptfix.slots.counting import is_one_kind, is_product, sort_numbers
+from promptfix.slots.described import describe
+from promptfix.slots.sums import is_subset
 from promptfix.slots.words import (
+    NEGATIVE,
     Quantity,
     after,
     counted,
@@ -30,6 +34,7 @@ _START = re.compile(
 )
 _END = re.compile(r"(?i)\b(?:left|now|remain(?:s|ed|ing)?|still|end(?:s|ed)? up|in the end)\b")
 _COMPARED = re.compile(r"(?i)\bhow\s+(?:many|much)\s+(?:more|fewer|less)\b")
+_GAP = re.compile(r"(?i)\s*(?:\w+ )?(?:fewer|less|more\b[^.,?!]*\bthan)\b")
 _RELATED = re.compile(r"(?i)\b(?:than|as many|as much)\b")
 _PARTED = re.compile(
     r"(?i)\b(?:together|total|some|rest|others?|each|every|per|in a|half|twice|doubled?|those)\b"
@@ -75,10 +80,18 @@ def difference(text: str, span: Span | None, tables: Tables) -> dict[str, str] |
     pair = _pair(text, left, right)
     if pair is None and not _RELATED.search(text[: asking.start]) and not _PARTED.search(text):
         pair = _only_two(text)
-    if pair is None:
+    if pair is None or is_product(text, pair) or _is_uneven(text, pair):
+        return None
+    if NEGATIVE.search(text) or is_one_kind(text, asking.of(text), pair):
         return None
     first, second = sorted(pair, key=value, reverse=True)
     return {"first": first.number, "second": second.number}
+
+
+def _is_uneven(text: str, pair: Sequence[Quantity]) -> bool:
+    """Whether one of two numbers is a part of the other, or says how far it is from it."""
+    parts = [is_subset(text, told) for told in describe(text) if told.quantity in pair]
+    return len(set(parts)) > 1 or any(_GAP.match(text, quantity.end) for quantity in pair)
 
 
 def start_unknown(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None:

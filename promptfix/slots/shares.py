@@ -26,6 +26,11 @@ _HIDDEN = re.compile(
     r"|%|\d/\d|\d-[a-z]|\b0\.\d+ of\b|\b(?:and|with) (?:his|her|their|my|your) \d"
 )
 """Words that bring in another number, or another step."""
+COMPANY = re.compile(
+    r"\b[A-Z][a-z]+ and (?:(?:his|her|their|my|your) )?(?:\d+|two|three|four|five|six)"
+    r" (?!more\b)[a-z]+(?: [a-z]+)?? (?:share|have|had|each|equal|[a-z]+ed|ate|got|made)"
+)
+"""One more than the number says: "Max and 4 friends share"."""
 _SINGLE = re.compile(
     r"(?i)(?:(?<=does )|(?<=do )|(?<=would )|(?<=of )|(?<=in )|(?<=for ))1(?= [a-z])"
     r"|\b1(?= [a-z]+ (?:every|in|takes?|costs?|weighs?)\b)"
@@ -92,7 +97,7 @@ def joined(text: str) -> str | None:
     """The operation that finds the third number of so many in each of so many, if two are told."""
     text = _SINGLE.sub("one", text)
     asked, told = _asked(text), describe(text)
-    if asked is None or _HIDDEN.search(text):
+    if asked is None or _HIDDEN.search(text) or COMPANY.search(text):
         return None
     if _TIMES.search(text):
         return "product" if _each_time(text, asked, told) else None

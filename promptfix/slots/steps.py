@@ -1,17 +1,21 @@
 """How many steps a problem takes, and which: of one or two operations, of just two numbers."""
 
 import re
+from collections.abc import Sequence
 
 from promptfix.formats import Tables
 from promptfix.records import Span
-from promptfix.slots.changes import about as about_change
+from promptfix.slots.changes import stirs
+from promptfix.slots.counting import only_one_is_asked
 from promptfix.slots.lemmas import singular
 from promptfix.slots.numerals import about_roman
 from promptfix.slots.operations import operation
+from promptfix.slots.shares import COMPANY
 from promptfix.slots.twofold import two_steps
 from promptfix.slots.units import PARTS, UNITS, tells_smaller
 from promptfix.slots.words import (
     EACH,
+    NEGATIVE,
     SMALL,
     TENS,
     Quantity,
@@ -28,6 +32,8 @@ _HIDDEN = re.compile(
     r"percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, or a second step."""
+_DURATIONS = frozenset("second minute hour day week month year".split())
+_RATE = re.compile(rf"\ban? ({'|'.join(sorted(_DURATIONS))})\b")
 _SIZED = re.compile(rf"(?i)\b(?:{'|'.join(SMALL + TENS)})-[a-z]")
 """A third number, in the word for a thing: "five-dollar bills"."""
 _AGAIN = re.compile(
@@ -63,7 +69,7 @@ def steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | None
     Of the numbers, the largest first: `numbers`, and `every` as a note says them.
     """
     given = sorted(quantities(text), key=value, reverse=True)
-    if not given:
+    if not given or NEGATIVE.search(text):
         return None
     if told := operation(text, span, tables):
         names = [told["operation"]]
@@ -96,7 +102,7 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     misread, but what is done with them: see `_stays`.
     """
     del span
-    if about_roman(text, tables):
+    if about_roman(text, tables) or NEGATIVE.search(text) or COMPANY.search(text):
         return None
     asking, given = question(text), quantities(text)
     if asking is None or len(given) != 2:
@@ -104,6 +110,8 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     if any(pattern.search(text) for pattern in (_HIDDEN, _SIZED, _AGAIN)):
         return None
     if not _stays(text, tables):
+        return None
+    if only_one_is_asked(text, asking.of(text), given) or _is_other_unit(text, given):
         return None
     if _RELATED.search(text[: asking.start]) or not all(map(_plain, given)):
         return None
@@ -121,6 +129,12 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
     return {"pair": listed(given)}
 
 
+def _is_other_unit(text: str, given: Sequence[Quantity]) -> bool:
+    """Whether so much goes on "a minute" for a number of hours."""
+    times = {quantity.key[-1] for quantity in given if quantity.key} & _DURATIONS
+    return any(times - {found[1]} for found in _RATE.finditer(text))
+
+
 def _stays(text: str, tables: Tables) -> bool:
     """Whether a model that is told of two numbers keeps to what is to be done with them.
 
@@ -130,7 +144,7 @@ def _stays(text: str, tables: Tables) -> bool:
     told = operation(text, None, tables)
     if EACH.search(text) and (told is None or told["operation"] != "quotient"):
         return False
-    return told is not None or about_change(text, tables) is None
+    return told is not None or not stirs(text, tables)
 
 
 def _plain(quantity: Quantity) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from promptfix.formats import Tables
-from promptfix.slots.changes import last_change
+from promptfix.slots.changes import GIVES, OF_THOSE, STORED, TWO_SIDED, adds_on_top, last_change
 from promptfix.slots.described import Told, content_of, verbal
 from promptfix.slots.lemmas import bases, stem
 from promptfix.slots.words import Quantity, noun_key, pieces, quantities, sentence_at, value
@@ -42,6 +42,7 @@ _GIFT = re.compile(
     r"(?P<taker>him|her|them|[A-Z]\w+)(?: another)?\s*$"
 )
 _PASSIVE = re.compile(r"(?i)\s*(?:of (?:them|these|those|his|her) ?)?(?:\w+ )??(?:are|were) (\w+)")
+_GONE = re.compile(r"(?i) (?:away|out)\b")
 _TAKES = re.compile(r"\b[A-Z]\w+ (?:takes|took)\s*$")
 _AWAY = re.compile(r"(?i)(?: \w+){0,3}? (?:away|out)\b(?! from (?:him|her|them))")
 _JOINING = re.compile(
@@ -50,11 +51,15 @@ _JOINING = re.compile(
 _STATES = frozenset("be have own start begin weigh hold contain".split())
 _NO_NOUNS = frozenset("are were did do does more new to away left had".split())
 _FROM = re.compile(r"(?i)\bfrom (?:him|her|them)\b|\b(?:friend|brother|sister)s? (?:buys|bought)\b")
-_STORED = frozenset("put bring make bake draw write print build plant score pick fly walk".split())
-"""What is a change of a number only where "more" or "away" says so."""
-_ADDED = re.compile(r"(?i)\s*(?:\w+ )?(?:more|new|additional)\b|\s*\w* ?away\b")
 _ADDED_MORE = re.compile(r"(?i)\s*(?:\w+ )?more\b")
 """Behind what is taken it leaves open whether it is taken: "dropped 3 more in the jar"."""
+
+
+_INCLUDED = re.compile(r"(?i)\b(?:including|of (?:them|these|those|which|whom),?)\s*$")
+_ARE_LIKE = re.compile(
+    r"(?i)\s*(?P<thing>[a-z]+ )??(?:is|are|was|were)\b(?! (?:in|on|at|there|under)\b)"
+)
+_THERE = re.compile(r"(?i)\b(?:there|\w+s|\w+ed)\s+(?:is|are|was|were)\b")
 
 
 class _Change(NamedTuple):
@@ -129,8 +134,8 @@ def _change(text: str, asked: str, tables: Tables) -> _Change | None:
         return passive
     last = last_change(told, tables, asked)
     if last:
-        stored = any(b in _STORED for b in bases(last.verb.split()[0]))
-        plain = not stored or _ADDED.match(told, last.quantity.end)
+        stored = any(b in STORED for b in bases(last.verb.split()[0]))
+        plain = not stored or adds_on_top(told, last.quantity)
         return _Change(last.quantity, last.effect == "larger") if plain else None
     return None
 
@@ -140,8 +145,10 @@ def _passive(told: str, tables: Tables) -> _Change | None:
     for quantity in reversed(quantities(told)):
         found = _PASSIVE.match(told, quantity.end)
         effect = _effect(found[1].lower(), tables) if found else None
-        if found and effect and _STORED.isdisjoint(bases(found[1])):
-            return _Change(quantity, effect == "larger")
+        if found and effect and (STORED | TWO_SIDED).isdisjoint(bases(found[1])):
+            given = not GIVES.isdisjoint(bases(found[1]))
+            if not given or _GONE.match(told, found.end()):
+                return _Change(quantity, effect == "larger")
     return None
 
 
@@ -211,7 +218,7 @@ def _after(text: str, asked: str, first: Told, change: _Change, tables: Tables) 
         return
     if _FROM.search(text) or not _same_owner(text, first, asked):
         return
-    if is_elsewhere(text, asked, first, change):
+    if asks_elsewhere(text, asked, first, change):
         return
     if change.larger and not _own_gain(text, first, change):
         return
@@ -224,7 +231,7 @@ def _after(text: str, asked: str, first: Told, change: _Change, tables: Tables) 
     yield "sum" if change.larger else "difference"
 
 
-def is_elsewhere(text: str, asked: str, first: Told, change: Told | _Change) -> bool:
+def asks_elsewhere(text: str, asked: str, first: Told, change: Told | _Change) -> bool:
     """Whether a question names the place of a change, where what there was before is not."""
     said, since = (
         content_of(sentence_at(text, t.quantity.start).of(text)) for t in (first, change)
@@ -291,7 +298,24 @@ def whole(text: str, at: int, noun: Sequence[str], told: Sequence[Told], tables:
         p.low for p in pieces(text) if _effect(p.low, tables) == "smaller" and p.low != "share"
     }
     alike = bool(doing[0]) and (doing[0] == doing[1] or bool(doing[0] & doing[1]))
-    return alike and not falls
+    return alike and not falls and not any(is_subset(text, one) for one in told)
+
+
+def is_subset(text: str, told: Told) -> bool:
+    """Whether a number counts some of those that another counts.
+
+    "7 of them", "7 of which are ripe", "including 7 old ones"; or it is said what they are like:
+    "7 were ripe", "7 pears are ripe".
+    """
+    start, end = told.quantity.start, told.quantity.end
+    if OF_THOSE.match(text, end) or _INCLUDED.search(text[:start]):
+        return True
+    lead = _lead(text, told)
+    like = _ARE_LIKE.match(text, end)
+    listed = like and like["thing"] and lead.endswith(" and ")
+    return bool(like and not listed and start > quantities(text)[0].start) and not (
+        _THERE.search(lead)
+    )
 
 
 def is_other_part(text: str, at: int, noun: Sequence[str], told: Sequence[Told]) -> bool:

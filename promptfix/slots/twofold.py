@@ -14,6 +14,7 @@ from promptfix.formats import Tables
 from promptfix.records import Span
 from promptfix.slots.described import TIMES, Told, content_of, describe, lows_of, verbal
 from promptfix.slots.lemmas import bases, stem
+from promptfix.slots.sums import is_subset
 from promptfix.slots.words import (
     EACH,
     Piece,
@@ -112,6 +113,10 @@ def two_steps(text: str, span: Span | None, tables: Tables) -> dict[str, str] | 
     if problem is None:
         return None
     rules = (_chained, _compared, _changed, _undone, _part, _all_of, _grouped)
+    later = zip(problem.told[1:], problem.roles[1:], problem.verbs[1:], strict=True)
+    kept = [one for one, role, verb in later if role != -1 or verb == problem.verbs[0]]
+    if any(is_subset(text, one) for one in kept):
+        rules = (_compared, _undone, _part)
     pair = next((found for rule in rules if (found := rule(problem))), None)
     return {"first": pair[0], "second": pair[1]} if pair else None
 

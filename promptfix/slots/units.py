@@ -30,7 +30,11 @@ _OTHERWISE = re.compile(
     \b(?:first|second)\s+(half)
     | {_NUMBER}\s+and\s+(?:a\s+)?(half)
     | {_NUMBER}\s+(doubles|triples)\b(?!\s+(?:every|each)\b)
-    | \b(double|triple|treble|quadruple)(?:-|\s+(?:scoop|decker|bed|room)s?\b)
+    | \b(double|triple|treble|quadruple)
+      (?:-|\s+(?:scoop|decker|bed|room|bass|espresso|jump|crown|play|header)s?\b)
+    | \b(doubled)\s+(?:back|as|over)\b | \b(doubles)\s+(?:tennis|match|partner|team)
+    | \b(gross)\s+(?:pay|weight|income|profits?|sales|margin)\b | \b(pecks?)\s+(?:at|on)\b
+    | \bthe\s+((?-i:Twins))\b | \b(stone)\s+weigh(?:s|ed)\b
     | {_NUMBER}\s+score\b(?!\s+{_NUMBER})  # "two score?" is 40
     | \b(?:I|you|he|she|it|we|they|who|do|does|did|can|could|will|would|may|might|must|should|to)
       \s+(scores?)\b

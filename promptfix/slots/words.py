@@ -32,6 +32,8 @@ SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 
 EACH = re.compile(r"(?i)\b(?:each|every|per|apiece)\b")
 """Words that say so much of one of several."""
+NEGATIVE = re.compile(r"(?<![\w.)])[-\u2212]\$?\d|\bminus \d")
+"""A number below nought, of which no rule can tell."""
 STOP = frozenset(
     """
     a about after all also am among an and any are as at away back be because been before being
