@@ -4,11 +4,14 @@ import asyncio
 import gzip
 import inspect
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+import anyio.to_thread
 import httpx
 import httpx2
 import openai
@@ -19,10 +22,12 @@ from pydantic import BaseModel
 
 import promptfix
 from promptfix.client import InProcess, Transport
+from promptfix.client.exchange import Question
 from promptfix.errors import PromptfixWarning
 from promptfix.formats import Term
 from promptfix.library import load
 from promptfix.pipeline import Pipeline
+from promptfix.records import Prompt
 from promptfix.testing import FakeMicroscope, FakeModel, detector, with_detectors
 
 ROOT = Path(__file__).parents[1]
@@ -361,6 +366,46 @@ def test_a_slow_reader_costs_nobody_the_answer(upstream):
     for answer in (made, also):
         assert promptfix.trace_of(answer).action == "error"
         assert "deadline" in promptfix.trace_of(answer).failure
+
+
+def test_many_that_wait_keep_nobody_else_waiting(upstream):
+    """All are let go at the deadline, and the app's own threads are free all the while."""
+    stuck = Stuck()
+    stuck.go = threading.Event()
+    pipeline = Pipeline(stuck, FakeModel(), LIBRARY)
+    client = promptfix.wrap(upstream.async_client(), pipeline=pipeline, deadline=1.0)
+
+    async def ask():
+        started = time.monotonic()
+        asked = [asyncio.ensure_future(client.chat.completions.create(**says(GROSS)))]
+        asked += [
+            asyncio.ensure_future(client.chat.completions.create(**says(QUIET))) for _ in range(99)
+        ]
+        await asyncio.sleep(0.2)
+        await anyio.to_thread.run_sync(lambda: None)
+        free = time.monotonic() - started
+        answers = await asyncio.gather(*asked)
+        return free, time.monotonic() - started, answers
+
+    try:
+        free, whole, answers = asyncio.run(ask())
+    finally:
+        stuck.go.set()
+    assert free < 0.9
+    assert whole < 1.9
+    assert {promptfix.trace_of(answer).action for answer in answers} == {"error"}
+
+
+def test_a_process_that_was_forked_looks_too(pipeline):
+    """The thread that read before the fork is not there any more, and another one is."""
+    reader, question = InProcess(pipeline, deadline=5.0), Question(Prompt(text=GROSS), "detect")
+    assert reader.look(question).action == "detected"
+    if (child := os.fork()) == 0:
+        try:
+            os._exit(0 if reader.look(question).action == "detected" else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 class Broken:

@@ -41,6 +41,8 @@ class Question:
     model: str = ""
     """The model that will answer."""
     max_annotations: int | None = None
+    wished: bool = True
+    """Whether somebody chose the mode."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Exchange:
     """Seconds spent looking."""
 
     @classmethod
-    def of(cls, request: httpx2.Request, mode: Mode) -> Self:
-        """Read a request whose content is loaded; `mode` holds where it does not say.
+    def of(cls, request: httpx2.Request, mode: Mode | None) -> Self:
+        """Read a request whose content is loaded; `mode`, or else `detect`, where it does not say.
 
         Raises PromptfixError if it asks promptfix for something that there is not.
         """
@@ -68,11 +70,16 @@ class Exchange:
             body = None
         wishes = _wishes(body, request.headers.get(_MODE))
         made = cls(_without_wishes(request, body), wishes=wishes)
-        turn, chosen = last_turn(body), wishes.mode or mode
-        if turn is None or chosen == "off":
+        turn, wished = last_turn(body), wishes.mode or mode
+        if turn is None or wished == "off":
             return made
-        model = str(body.get("model") or "")
-        question = Question(turn.prompt, chosen, model, wishes.max_annotations)
+        question = Question(
+            turn.prompt,
+            wished or "detect",
+            str(body.get("model") or ""),
+            wishes.max_annotations,
+            wished=wished is not None,
+        )
         return replace(made, question=question)
 
     def mended(self, trace: Trace) -> Self:

@@ -1,19 +1,28 @@
 """Who looks at the prompts of a wrapped client: this process, or a service that runs elsewhere."""
 
+import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from functools import cached_property, lru_cache, partial
+from typing import Any, Protocol, TypeVar
 
+import anyio
 import anyio.to_thread
 import httpx2
+from anyio.lowlevel import RunVar
 
 from promptfix.client.exchange import Question
 from promptfix.errors import MicroscopeError, PromptfixWarning
 from promptfix.pipeline import Pipeline, Policy
 from promptfix.records import Trace
+
+T = TypeVar("T")
+AT_ONCE = 32
+"""How many threads may wait for a service, and how many of an event loop for a thread."""
+_LIMITER = RunVar[anyio.CapacityLimiter]("promptfix")
+"""By event loop. The default one is the app's, and who waits here would keep it waiting too."""
 
 
 class Reader(Protocol):
@@ -28,6 +37,28 @@ class Reader(Protocol):
         ...
 
 
+class _Threads:
+    """Threads that work within a deadline: others after a fork, which none of them outlives."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pools: dict[int, ThreadPoolExecutor] = {}
+
+    def run(self, work: Callable[[], T], deadline: float) -> T:
+        """Do a piece of work. Raises MicroscopeError if it takes too long, waiting included."""
+        future = self._pool.submit(work)
+        try:
+            return future.result(deadline)
+        except TimeoutError as error:
+            future.cancel()
+            raise _late(deadline) from error
+
+    @property
+    def _pool(self) -> ThreadPoolExecutor:
+        # A pool starts no thread before there is work.
+        return self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self._most, "promptfix"))
+
+
 @dataclass(frozen=True)
 class InProcess:
     """Looks with a pipeline that is loaded here.
@@ -38,24 +69,18 @@ class InProcess:
     pipeline: Pipeline
     deadline: float = 2.0
     """Seconds that a prompt may take, waiting included."""
-    _thread: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, "promptfix"), repr=False
-    )
+    _thread: _Threads = field(default_factory=lambda: _Threads(1), repr=False)
 
     def look(self, question: Question) -> Trace:
         """Diagnose and rewrite. Raises MicroscopeError if it takes too long."""
-        future = self._thread.submit(self._repair, question)
-        try:
-            return future.result(self.deadline)
-        except TimeoutError as error:
-            future.cancel()
-            raise MicroscopeError(
-                f"the prompt could not be read in {self.deadline:g} s; allow more with `deadline`"
-            ) from error
+        return self._thread.run(partial(self._repair, question), self.deadline)
 
     async def alook(self, question: Question) -> Trace:
         """Do the same; whoever gives up waiting does not stop what runs."""
-        return await anyio.to_thread.run_sync(self.look, question, abandon_on_cancel=True)
+        looking = anyio.to_thread.run_sync(
+            self.look, question, abandon_on_cancel=True, limiter=_limiter()
+        )
+        return await _within(self.deadline, looking)
 
     def _repair(self, question: Question) -> Trace:
         policy = self._policy(question)
@@ -95,15 +120,30 @@ class Remote:
     """With or without /v1 at its end."""
     key: str | None = field(default=None, repr=False)
     deadline: float = 2.0
-    """Seconds that connecting may take, and answering."""
+    """Seconds that connecting and answering may take together."""
+    _threads: _Threads = field(default_factory=lambda: _Threads(AT_ONCE), repr=False)
 
     def look(self, question: Question) -> Trace:
-        """Diagnose and rewrite. Raises MicroscopeError if the service does not."""
-        return _trace(self._client.post("repair", json=_asked(question)))
+        """Diagnose and rewrite. Raises MicroscopeError if the service does not, or not in time."""
+        return self._threads.run(partial(self._look, question), self.deadline)
 
     async def alook(self, question: Question) -> Trace:
         """Do the same."""
-        return _trace(await self._async_client.post("repair", json=_asked(question)))
+        return await _within(self.deadline, self._alook(question))
+
+    def _look(self, question: Question) -> Trace:
+        ask = partial(self._client.post, "repair")
+        response = ask(json=_asked(question))
+        if _is_set(response) and not question.wished:
+            response = ask(json=_asked(question) | {"mode": None})
+        return _trace(response)
+
+    async def _alook(self, question: Question) -> Trace:
+        ask = partial(self._async_client.post, "repair")
+        response = await ask(json=_asked(question))
+        if _is_set(response) and not question.wished:
+            response = await ask(json=_asked(question) | {"mode": None})
+        return _trace(response)
 
     @cached_property
     def _client(self) -> httpx2.Client:
@@ -122,6 +162,28 @@ class Remote:
         }
 
 
+async def _within(deadline: float, looking: Awaitable[T]) -> T:
+    try:
+        with anyio.fail_after(deadline):
+            return await looking
+    except TimeoutError as error:
+        raise _late(deadline) from error
+
+
+def _late(deadline: float) -> MicroscopeError:
+    return MicroscopeError(
+        f"the prompt could not be read in {deadline:g} s; allow more with `deadline`"
+    )
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    try:
+        return _LIMITER.get()
+    except LookupError:
+        _LIMITER.set(made := anyio.CapacityLimiter(AT_ONCE))
+        return made
+
+
 def _asked(question: Question) -> dict[str, Any]:
     return {
         "prompt": question.prompt.text,
@@ -130,6 +192,14 @@ def _asked(question: Question) -> dict[str, Any]:
         "model": question.model,
         "max_annotations": question.max_annotations,
     }
+
+
+def _is_set(response: httpx2.Response) -> bool:
+    """Whether a service leaves no choice of the mode."""
+    try:
+        return response.status_code == 403 and response.json()["error"]["param"] == "mode"
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _trace(response: httpx2.Response) -> Trace:

@@ -24,7 +24,7 @@ class Transport(httpx2.BaseTransport):
 
     inner: httpx2.Client
     reader: Reader
-    mode: Mode = "detect"
+    mode: Mode | None = None
     on_failure: OnFailure = "pass-through"
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -67,7 +67,7 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
 
     inner: httpx2.AsyncClient
     reader: Reader
-    mode: Mode = "detect"
+    mode: Mode | None = None
     on_failure: OnFailure = "pass-through"
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -19,7 +19,7 @@ def wrap(
     pipeline: Pipeline | None = None,
     url: str | None = None,
     key: str | None = None,
-    mode: Mode = "detect",
+    mode: Mode | None = None,
     deadline: float = 2.0,
     on_failure: OnFailure = "pass-through",
 ) -> ClientT:
@@ -33,7 +33,8 @@ def wrap(
     The default mode is `detect`, which edits nothing: what one model misreads, the model that
     answers may read well. With `repair`, prompts are edited where that was measured: for the model
     that is read, by its name in the lens, and for models on whose answers detectors were calibrated
-    (`promptfix mine --answers-from`). A request may say otherwise, with the header
+    (`promptfix mine --answers-from`). Where a service leaves its clients no choice, its own mode
+    holds, unless one is given here. A request may say otherwise, with the header
     `x-promptfix-mode` or the body field `promptfix` (`{"mode": ..., "max_annotations": ...,
     "trace": ...}`), which stay here.
 
@@ -68,7 +69,10 @@ def trace_of(response: object) -> Trace | None:
 
 
 def _outer(
-    inner: httpx2.Client | httpx2.AsyncClient, reader: Reader, mode: Mode, on_failure: OnFailure
+    inner: httpx2.Client | httpx2.AsyncClient,
+    reader: Reader,
+    mode: Mode | None,
+    on_failure: OnFailure,
 ) -> httpx2.Client | httpx2.AsyncClient:
     """A client that looks first and has the settings of the one that it sends through."""
     same: dict[str, Any] = {
