@@ -8,6 +8,7 @@ Texts (prompts, notes, answers) are kept only if that is asked for.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,19 +16,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import connect
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import (
     URL,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Float,
     MetaData,
     String,
     Table,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -47,12 +50,14 @@ Json: TypeAlias = dict[str, Any]
 PENDING = 10_000
 """Traces that may wait for the disk; further ones are lost."""
 PRUNE_EVERY = 500
-"""Traces between two looks at what is too old or too much."""
+"""Traces after which it is time to look for what is too old or too much. So it is after a tenth of
+the bytes that may be kept, and after a hundredth of the days, or an hour."""
 PAUSE = 0.005
 """Seconds in which more traces may come before those that wait are written, all at once."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
     "PRAGMA busy_timeout = 5000",
 )
 _TEXTS: Any = {
@@ -88,6 +93,7 @@ def _upsert() -> Any:
 
 
 _UPSERT = _upsert()  # making it takes longer than running it
+_UPDATE = update(TRACES).where(TRACES.c.id == bindparam("name"))
 
 
 class Labelled(NamedTuple):
@@ -110,6 +116,11 @@ class Retention:
     size: int = 200_000_000
     """Bytes."""
 
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks at what is too old."""
+        return min(3600.0, 864 * self.days)
+
 
 class Store:
     """Keeps traces in a file. Every method but `close` returns at once, with a future."""
@@ -125,7 +136,8 @@ class Store:
         self._lock = Lock()
         self._pending: list[Json] = []
         self._flushing: Future[None] | None = None
-        self._since = PRUNE_EVERY
+        self._since = self._written = 0
+        self._closed = Event()
         try:
             self._engine = self._thread.submit(_open, path).result()
         except (SQLAlchemyError, OSError) as error:
@@ -133,15 +145,20 @@ class Store:
             raise SettingsError(
                 f"traces cannot be kept in {path} ({reason}); name another file, or none"
             ) from error
+        Thread(target=self._age, name="promptfix-age", daemon=True).start()
 
     def put(
         self, trace: Trace, *, path: str = "", request_id: str = "", model: str = ""
     ) -> Future[None]:
         """Keep a trace, in place of an earlier one of the same id."""
-        row = {
-            "created": time.time(), "path": path, "request_id": request_id, "model": model[:200],
-            "id": trace.id, "action": trace.action, "trace": trace,
-        }  # fmt: skip
+        new = {"created": time.time(), "path": path, "request_id": request_id, "model": model[:200]}
+        return self._hand_over(new | _changing(trace))
+
+    def update(self, trace: Trace) -> Future[None]:
+        """Keep what has become of a trace, unless it was forgotten meanwhile."""
+        return self._hand_over(_changing(trace))
+
+    def _hand_over(self, row: Json) -> Future[None]:
         with self._lock:
             if len(self._pending) >= PENDING:
                 self.lost += 1
@@ -179,8 +196,7 @@ class Store:
 
     def delete(self, name: str) -> Future[bool]:
         """Forget a trace; False if there is none."""
-        gone = delete(TRACES).where(TRACES.c.id == name)
-        return self._do(lambda connection: connection.execute(gone).rowcount > 0)
+        return self._thread.submit(self._forget, TRACES.c.id == name)
 
     def feedback(self, name: str, *, correct: bool, expected: str | None = None) -> Future[bool]:
         """Note whether the answer of a trace was right; False if there is no such trace."""
@@ -189,6 +205,7 @@ class Store:
 
     def close(self) -> None:
         """Keep what was handed over, and close the file."""
+        self._closed.set()
         self._thread.submit(self._engine.dispose)
         self._thread.shutdown(wait=True)
 
@@ -200,38 +217,74 @@ class Store:
         return self._thread.submit(go)
 
     def _flush(self) -> None:
-        """Write all that waits, in one transaction."""
+        """Write all that waits, in one transaction, but for rows that cannot be written."""
         time.sleep(PAUSE)
+        waiting: dict[str, Json] = {}
         with self._lock:
-            rows = {row["id"]: row for row in self._pending}  # of one trace the last
+            for row in self._pending:
+                waiting[row["id"]] = waiting.get(row["id"], {}) | row  # of one trace the last
             self._pending, self._flushing = [], None
+        rows = [row for row in map(self._row, waiting.values()) if row]
+        wrong = len(waiting) - len(rows)
+        self.lost += wrong
+        new = [row for row in rows if "created" in row]
+        changed = [{"name": row.pop("id"), **row} for row in rows if "created" not in row]
         try:
             with self._engine.begin() as connection:
-                connection.execute(_UPSERT, [self._row(row) for row in rows.values()])
+                for statement, some in ((_UPSERT, new), (_UPDATE, changed)):
+                    if some:
+                        connection.execute(statement, some)
         except Exception:
             self.lost += len(rows)
             raise
         self._since += len(rows)
-        if self._since >= PRUNE_EVERY:
-            self._since = 0
-            with suppress(RuntimeError):  # closed meanwhile
-                self._thread.submit(self._prune)
+        self._written += sum(len(row["trace"]) for row in rows)
+        if self._since >= PRUNE_EVERY or self._written >= self._retention.size / 10:
+            self._look_again()
+        if wrong:  # whoever waits for one of these cannot be told apart
+            raise ValueError(f"{wrong} traces cannot be written")
 
-    def _row(self, row: Json) -> Json:
-        trace: Trace = row["trace"]
-        return row | {"trace": kept(trace, content=self._content)}
+    def _row(self, row: Json) -> Json | None:
+        """The row as it is written; None if there is text in it that is none: half a character."""
+        try:
+            made = row | {"trace": kept(row["trace"], content=self._content)}
+            "".join(value for value in made.values() if isinstance(value, str)).encode()
+        except ValueError:
+            return None
+        return made
+
+    def _age(self) -> None:
+        """Look for what has become too old, also where nothing new comes."""
+        while True:
+            self._look_again()
+            if self._closed.wait(self._retention.pause):
+                return
+
+    def _look_again(self) -> None:
+        with suppress(RuntimeError):  # closed meanwhile
+            self._thread.submit(self._prune)
 
     def _prune(self) -> None:
         """Forget what is too old, and the oldest of what is too much."""
-        oldest = time.time() - 86_400 * self._retention.days
-        with self._engine.begin() as connection:
-            connection.execute(delete(TRACES).where(TRACES.c.created < oldest))
+        if self._closed.is_set():
+            return
+        self._since = self._written = 0
+        self._forget(TRACES.c.created < time.time() - 86_400 * self._retention.days)
         while _size(self._engine) > self._retention.size:
             with self._engine.begin() as connection:
                 count = connection.execute(select(func.count()).select_from(TRACES)).scalar_one()
-                some = select(TRACES.c.id).order_by(TRACES.c.created).limit(count // 10 + 1)
-                if not connection.execute(delete(TRACES).where(TRACES.c.id.in_(some))).rowcount:
-                    return
+            some = select(TRACES.c.id).order_by(TRACES.c.created).limit(count // 10 + 1)
+            if not self._forget(TRACES.c.id.in_(some)):
+                return
+
+    def _forget(self, which: ColumnElement[bool]) -> bool:
+        """Delete traces, from SQLite's log of writes too; False if there are none."""
+        with self._engine.begin() as connection:
+            gone = connection.execute(delete(TRACES).where(which)).rowcount > 0
+        if gone:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
 
 
 def kept(trace: Trace, *, content: bool) -> str:
@@ -263,7 +316,8 @@ def labelled(path: Path) -> list[Labelled]:
 
 
 def _open(path: Path) -> Engine:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's own would be for all to read
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,
@@ -277,6 +331,10 @@ def _open(path: Path) -> Engine:
 
     _META.create_all(engine)
     return engine
+
+
+def _changing(trace: Trace) -> Json:
+    return {"id": trace.id, "action": trace.action, "trace": trace}
 
 
 def _size(engine: Engine) -> int:

@@ -178,6 +178,73 @@ def test_old_traces_are_forgotten(file: Path, monkeypatch: pytest.MonkeyPatch) -
     assert file.stat().st_size < 400_000
 
 
+def test_what_is_too_old_goes_without_anything_new(file: Path) -> None:
+    """Nobody has to ask for an answer, or for a trace."""
+    store = Store(file, Retention(days=0.5 / 86_400))
+    old = made()
+    store.put(old).result()
+    assert store.get(old.id).result() is not None
+    time.sleep(1)
+    assert store.get(old.id).result() is None
+    store.close()
+
+
+def test_large_traces_are_forgotten_as_they_come(file: Path) -> None:
+    """However few they are, the file does not grow much beyond what may be kept."""
+    store, largest = Store(file, Retention(size=200_000), content=True), 0
+    for number in range(40):
+        store.put(made(f"{number} {'x' * 20_000}")).result()
+        store.get("").result()  # after what is forgotten
+        largest = max(largest, sum(path.stat().st_size for path in file.parent.iterdir()))
+    assert largest < 600_000
+    store.close()
+
+
+def test_traces_are_for_their_owner_only(file: Path) -> None:
+    """The file, what SQLite puts beside it, and the folder that was made for them."""
+    store = Store(file)
+    store.put(made()).result()
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in file.parent.iterdir()} == {0o600}
+    store.close()
+
+
+def test_what_is_forgotten_is_gone_from_the_disk(file: Path) -> None:
+    """Not only from the table: no file holds a word of it, while the store is open."""
+    store, trace = Store(file, content=True), made("Secretword gross?")
+    store.put(trace).result()
+    store.put(made(QUIET)).result()
+    store.update(trace).result()
+    assert store.delete(trace.id).result()
+    assert b"Secretword" not in b"".join(path.read_bytes() for path in file.parent.iterdir())
+    store.close()
+
+
+def test_a_trace_that_is_forgotten_does_not_come_back(file: Path) -> None:
+    """Also if that is done while it is answered: what is told of it then has no place any more."""
+    model, go = Model(), threading.Event()
+    model.wait = lambda: go.wait(10)
+    with serving(Pipeline(seeing(), model, library_of()), traces=file) as url:
+        where = f"{url}/v1/chat/completions"
+        with CLIENT.stream("POST", where, json=chat(QUIET, stream=True)) as response:
+            trace = f"{url}/v1/promptfix/traces/{response.headers['x-promptfix-trace-id']}"
+            assert CLIENT.delete(trace).is_success
+            go.set()
+            response.read()
+        assert CLIENT.get(trace).status_code == 404
+
+
+def test_what_cannot_be_written_takes_no_others_along(file: Path) -> None:
+    """A name that is no text is lost with its trace, and counted; all else of a batch is kept."""
+    store, (bad, *good) = Store(file), [made() for _ in range(4)]
+    tickets = [store.put(good[0]), store.put(bad, model="\ud800"), *map(store.put, good[1:])]
+    assert all(store.get(trace.id).result() for trace in good)
+    assert store.get(bad.id).result() is None
+    assert store.lost == 1
+    assert isinstance(tickets[1].exception(), ValueError)
+    store.close()
+
+
 def test_a_failing_disk_fails_no_request(url: str, file: Path) -> None:
     """What cannot be kept is lost and counted, and answers come as ever."""
     with sqlite3.connect(file) as other:

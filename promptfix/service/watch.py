@@ -1,11 +1,10 @@
 """What the service tells about itself: figures, log lines and kept traces."""
 
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from promptfix.records import Answer, Trace
+from promptfix.records import Answer
 from promptfix.service import logs
 from promptfix.service.limits import Gate
 from promptfix.service.reading import Seen
@@ -61,7 +60,10 @@ class Watch:
 
     def seen(self, asked: Asked, seen: Seen) -> Seen:
         """Keep what was seen, before it is answered."""
-        return seen._replace(ticket=self._keep(asked, seen.trace))
+        if self.store is None:
+            return seen
+        keep = self.store.put(seen.trace, path=asked.kind, request_id=asked.id, model=asked.model)
+        return seen._replace(ticket=keep)
 
     def answered(
         self, asked: Asked, seen: Seen | None, answer: Answer | None, seconds: float
@@ -79,7 +81,8 @@ class Watch:
         self._count(seen)
         spent = seen.trace.seconds | {"answer": seconds}
         trace = seen.trace.model_copy(update={"answer": answer, "seconds": spent})
-        self._keep(asked, trace)
+        if self.store:
+            self.store.update(trace)
         logs.served(asked.kind, trace, content=self.settings.log_content)
         return seen._replace(trace=trace)
 
@@ -104,8 +107,3 @@ class Watch:
             self.figures.findings.labels(finding.detector).inc()
         for step, seconds in seen.trace.seconds.items():
             self.figures.seconds.labels(step).observe(seconds)
-
-    def _keep(self, asked: Asked, trace: Trace) -> Future[None] | None:
-        if self.store is None:
-            return None
-        return self.store.put(trace, path=asked.kind, request_id=asked.id, model=asked.model)
