@@ -24,13 +24,20 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 """Statuses after which it is worth asking again."""
 LONGEST_WAIT = 60.0
 """Seconds."""
+MAX_SAID = 300
+"""Characters that are told of what a server says of an error."""
 
 
 class RemoteModel:
     """A model behind an OpenAI-compatible server."""
 
     def __init__(self, url: str, model: str, key: str | None = None) -> None:
-        """Ask the server at `url`, which ends in /v1, for the model of this name."""
+        """Ask the server at `url`, which ends in /v1, for the model of this name.
+
+        Raises ModelError for what is no address.
+        """
+        if not _is_address(url):
+            raise ModelError(f"{url!r} is no address of a server; give one like http://host:80/v1")
         self.name = model
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._url = f"{url.rstrip('/')}/chat/completions"
@@ -72,10 +79,19 @@ class RemoteModel:
                 continue
             if response.status_code == 200:
                 return response
-            reason = f"status {response.status_code}"
+            told = " ".join(response.text.split())[:MAX_SAID]
+            reason = ": ".join(filter(None, [f"status {response.status_code}", told]))
             if response.status_code not in BUSY:
                 break
         raise ModelError(f"{self._url} gave no answer ({reason}); see that it runs, and run again")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.host)
 
 
 def _wait(response: httpx2.Response | None, attempt: int) -> float:

@@ -33,6 +33,7 @@ from promptfix.service import work
 from promptfix.service.app import create_app
 from promptfix.service.serving import bind
 from promptfix.service.settings import ServiceSettings
+from promptfix.settings import as_toml
 from promptfix.testing import FakeMicroscope, FakeModel
 from tests.serving import (
     CLIENT,
@@ -181,6 +182,8 @@ def test_sampling(client: openai.OpenAI, model: Model, url: str) -> None:
     )
     ask(client, QUIET, max_completion_tokens=10**6, stop=["a", "b"])
     assert model.sampling == Sampling(max_tokens=512, stop=("a", "b"))
+    ask(client, QUIET, temperature=1e-40)  # no number is left of logits divided by it
+    assert model.sampling == Sampling(max_tokens=512)
     assert ask(client, QUIET, max_tokens=1).choices[0].finish_reason == "length"
     assert post(url, chat(QUIET, max_tokens=None, stop=None, n=1, stream=False)).is_success
 
@@ -271,6 +274,9 @@ DEEP = 10_000
         (chat("x", max_tokens=True), "max_tokens"),
         (chat("x", seed=2**80), "seed"),
         (chat("x", stop=""), "stop"),
+        (chat("x", stop=["a"] * 17), "stop"),
+        (chat("x", stop="a" * 257), "stop"),
+        (chat("x", stop=["a" * 257]), "stop"),
         (chat("x", promptfix={"mode": "fix"}), "promptfix.mode"),
         (chat("x", promptfix={"traces": True}), "promptfix.traces"),
     ],
@@ -399,6 +405,20 @@ def test_keys(library: Library) -> None:
         assert ask(client, QUIET).choices
 
 
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "voil\u00e0"])
+def test_a_key_need_not_be_ascii(library: Library, key: str) -> None:
+    """It is let in as UTF-8, which its digest was made of, and as Latin-1; another key is not."""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    with serving(Pipeline(FakeMicroscope(), Model(), library), keys={digest}) as url:
+        for sent, status in (
+            (key.encode(), 200),
+            (key.encode("latin-1"), 200),
+            (key[:-1].encode(), 401),
+        ):
+            headers = {"authorization": b"Bearer " + sent}
+            assert CLIENT.get(f"{url}/v1/models", headers=headers).status_code == status
+
+
 @pytest.mark.parametrize("host", ["localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:8000"])
 def test_without_keys_this_machine_is_answered(shared: str, host: str) -> None:
     """By all of its names, and for its own pages."""
@@ -468,6 +488,36 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTFIX_SERVICE_PRT", "1")
     with pytest.raises(SettingsError, match="PROMPTFIX_SERVICE_PRT"):
         ServiceSettings.read()
+
+
+@pytest.mark.parametrize("end", ["?api-version=1", "?", "#x"])
+def test_an_upstream_has_no_query(end: str) -> None:
+    """Paths are put behind its address, so what cannot be in front of one is refused."""
+    with pytest.raises(SettingsError, match=r"upstream: .* up to its /v1"):
+        ServiceSettings.read(upstream=f"http://127.0.0.1:1/v1{end}")
+
+
+def test_settings_are_shown_without_a_password() -> None:
+    """Nor the user in an upstream's address is told; the address that is asked has both."""
+    read = ServiceSettings.read(upstream="http://me:pass%40word@h:1/v1", traces=None)
+    shown = as_toml(read)
+    assert 'upstream = "http://**********@h:1/v1"' in shown
+    assert "word" not in shown
+    assert "me:pass%40word@" in str(read.upstream)
+    assert 'upstream = "http://h/v1"' in as_toml(ServiceSettings.read(upstream="http://h/v1"))
+
+
+def test_none_is_none_wherever_it_is_said(tmp_path: Path) -> None:
+    """As an argument and in a file, as in a variable; what cannot be left out is an error."""
+    file = tmp_path / "promptfix.toml"
+    file.write_text('[service]\nupstream = "none"\nmax_tokens = "none"\ntraces = "none"\n')
+    for read in (
+        ServiceSettings.read(file),
+        ServiceSettings.read(upstream="none", max_tokens="none", traces="none"),
+    ):
+        assert (read.upstream, read.max_tokens, read.traces) == (None, None, None)
+    with pytest.raises(SettingsError, match="port"):
+        ServiceSettings.read(port="none")
 
 
 def test_a_taken_port_is_one_sentence() -> None:

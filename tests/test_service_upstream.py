@@ -1,5 +1,6 @@
 """The service in front of another server: what goes on, what comes back, and what goes wrong."""
 
+import gzip
 import json
 import socket
 import threading
@@ -127,6 +128,22 @@ def test_a_name_that_is_repeated_without_end_stops_nobody(up: Upstream, url: str
     assert up.requests[-1].body == b'{"a":1 }'
 
 
+def test_a_huge_request_stops_nobody(url: str) -> None:
+    """While it is read and edited the service is alive."""
+    many = b'"x":[' + b"[]," * 700_000 + b"[]]"
+    raw = b'{"model":"big",%b,"messages":[{"role":"user","content":%b}]}'
+    raw %= many, json.dumps(GROSS).encode()
+    slowest, headers = 0.0, {"x-promptfix-mode": "repair"}
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(post, url, raw, headers=headers)
+        while not asked.done():
+            started = time.monotonic()
+            assert CLIENT.get(f"{url}/healthz").is_success
+            slowest = max(slowest, time.monotonic() - started)
+    assert asked.result().headers["x-promptfix-action"] == "repaired"
+    assert slowest < 1.5
+
+
 def test_upstream_prompts_are_only_looked_at_by_default(up: Upstream, url: str) -> None:
     """Something fires, it is told in headers, and nothing is changed."""
     body = json.dumps(chat(GROSS, model="big")).encode()
@@ -209,6 +226,17 @@ def test_detectors_for_an_upstream_do_not_edit_here() -> None:
         assert post(here, chat(GROSS)).headers["x-promptfix-action"] == "detected"
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [(b'"\\ud800"', "?"), (b'"%b"' % (b"m" * 1000), "m" * 200)]
+)
+def test_a_model_may_be_called_anything(up: Upstream, url: str, name: bytes, told: str) -> None:
+    """Its name goes on as it came; where it is kept, it is text that is not long."""
+    raw = b'{"model":%b,"messages":[{"role":"user","content":"hi"}]%b}'
+    response = post(url, raw % (name, b',"promptfix":{"trace":true}'))
+    assert response.json()["promptfix"]["trace"]["answers"] == told
+    assert up.requests[-1].body == raw % (name, b"")
+
+
 def test_streams_are_relayed_byte_for_byte(up: Upstream, url: str) -> None:
     """Comments, line ends and all."""
     up.behave = streaming(*EVENTS)
@@ -229,6 +257,64 @@ def test_streams_come_as_they_are_written(up: Upstream, url: str) -> None:
     assert next(chunks).choices[0].delta.content == "It"
     go.set()
     assert [chunk.choices[0].delta.content for chunk in chunks] == [" is \u00e9"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "named"),
+    [
+        ("chat/completions", chat(GROSS), "chat.completion.chunk"),
+        ("completions", {"prompt": GROSS}, "text_completion"),
+    ],
+)
+def test_a_stream_opens_with_a_whole_chunk(
+    up: Upstream, url: str, kind: str, asked: dict, named: str
+) -> None:
+    """What promptfix did stands in an event that has all that OpenAI's schema asks for."""
+    up.behave = streaming(*EVENTS)
+    body = {**asked, "model": "big", "stream": True, "promptfix": {"trace": True}}
+    first, rest = stream(url, body, path=kind).split(b"\n\n", 1)
+    opening = json.loads(first.removeprefix(b"data: "))
+    assert opening.pop("promptfix")["action"] in {"detected", "skipped"}
+    assert isinstance(opening.pop("id"), str)
+    assert isinstance(opening.pop("created"), int)
+    assert opening == {"object": named, "model": "big", "choices": []}
+    assert rest == b"".join(EVENTS)
+
+
+RESPONSE = {
+    "id": "r", "object": "response", "created_at": 1, "model": "big", "output": [], "tools": [],
+    "parallel_tool_calls": False, "tool_choice": "none", "status": "completed",
+}  # fmt: skip
+
+
+def test_official_helpers_read_the_stream_of_a_repaired_prompt(up: Upstream, url: str) -> None:
+    """They keep account of every event: there is none that they do not know."""
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    asked = {"model": "big", "extra_headers": {"x-promptfix-mode": "repair"}}
+    up.behave = streaming(*EVENTS)
+    with client.chat.completions.stream(messages=chat(GROSS)["messages"], **asked) as made:
+        assert made.get_final_completion().choices[0].message.content == "It is \u00e9"
+    up.behave = streaming(
+        *(
+            f"event: {kind}\ndata: {json.dumps({'type': kind, 'response': RESPONSE})}\n\n".encode()
+            for kind in ("response.created", "response.completed")
+        )
+    )
+    with client.responses.stream(input=GROSS, **asked) as made:
+        assert made.get_final_response().id == "r"
+    said = stream(
+        url, {"model": "big", "input": GROSS, "promptfix": {"mode": "repair"}}, path="responses"
+    )
+    assert said.startswith(b': promptfix: {"action": "repaired"')
+
+
+def test_a_stream_that_is_packed_unasked_is_unpacked(up: Upstream, url: str) -> None:
+    """Whatever the upstream was told of codings, and however it spells the type of its stream."""
+    packed, kind = gzip.compress(b"".join(EVENTS)), "Text/Event-Stream; charset=UTF-8"
+    up.behave = saying(reply(packed, "200 OK", kind, "content-encoding: gzip"))
+    response = post(url, chat(QUIET, stream=True))
+    assert (response.status_code, response.content) == (200, b"".join(EVENTS))
+    assert "content-encoding" not in response.headers
 
 
 def test_a_silent_upstream_is_kept_company(up: Upstream) -> None:
@@ -301,6 +387,28 @@ def test_a_misbehaving_upstream_is_an_error_in_openais_shape(up, behave, status,
             response = post(url, chat(QUIET, stream=streamed))
             assert response.status_code == status, response.text
             assert error(response)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ([{"error": {"code": 400, "message": "key not valid"}}], "key not valid"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "too big"}]}, "body.n: too big"),
+        ({"detail": [{"msg": "too big"}]}, "too big"),
+        (
+            {"error": {"code": "x"}},
+            'the upstream answered with status 400: {"error": {"code": "x"}}',
+        ),
+        (["\u00e9" * 1000], 'the upstream answered with status 400: ["' + "\u00e9" * 298),
+        (None, "the upstream answered with status 400"),
+    ],
+    ids=str,
+)
+def test_what_an_upstreams_error_says_is_told(up: Upstream, url: str, body, said: str) -> None:
+    """In the shapes of other servers too; what has none is told as it came, cut."""
+    raw = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    up.behave = saying(reply(raw, "400 Bad Request"))
+    assert error(post(url, chat(QUIET)))["message"] == said
 
 
 def test_an_upstreams_own_error_comes_back_as_it_is(up: Upstream, url: str) -> None:

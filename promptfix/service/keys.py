@@ -68,8 +68,9 @@ def _service(connection: Connection) -> Service:
 
 
 def _holds(connection: Connection, digests: frozenset[str]) -> bool:
-    """Compare with all keys, in one time."""
+    """Compare with all keys, in one time. What is not ASCII may come as UTF-8 or as Latin-1."""
     scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    digest = hashlib.sha256(key.strip().encode()).hexdigest()
-    known = [secrets.compare_digest(digest, other) for other in digests]
+    sent = key.encode("latin-1").strip()  # the bytes as they came
+    given = [hashlib.sha256(form).hexdigest() for form in (sent, sent.decode("latin-1").encode())]
+    known = [secrets.compare_digest(one, other) for one in given for other in digests]
     return scheme.lower() == "bearer" and any(known)

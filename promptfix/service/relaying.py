@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +19,12 @@ from promptfix.records import Answer, Mode
 from promptfix.service import replies, sse
 from promptfix.service.failures import Refused, Unknown
 from promptfix.service.reading import Reader, Seen
+from promptfix.service.replies import Envelope
 from promptfix.service.requests import Asked, check_answers
 from promptfix.service.settings import ServiceSettings
 from promptfix.service.upstream import Upstream, body_of, bytes_of, fault, returned
 from promptfix.service.watch import Watch
+from promptfix.service.worker import Worker
 
 JSON = "application/json"
 NO_TURN = "there is no turn of the user's to look at, or a tool was called"
@@ -39,13 +42,20 @@ class _Job:
         return self.seen.headers if self.seen else replies.headers(None)
 
     @property
-    def told(self) -> bytes | None:
+    def told(self) -> replies.Json | None:
         """The same for the body, where the prompt was changed or the client wants to know."""
         wishes, seen = self.asked.wishes, self.seen
         if not wishes.trace and (seen is None or seen.trace.action != "repaired"):
             return None
-        told = seen.summary(wishes) if seen else replies.unread(NO_TURN)
-        return json.dumps(told, ensure_ascii=False).encode()
+        return seen.summary(wishes) if seen else replies.unread(NO_TURN)
+
+    def opening(self, told: replies.Json) -> bytes:
+        """What opens a stream: a chunk without choices, or where all events are typed a comment."""
+        if self.asked.kind == "responses":
+            return sse.comment(f"promptfix: {json.dumps(told)}")
+        name = self.seen.trace.id if self.seen else self.asked.id
+        envelope = Envelope.new(self.asked.kind, name, self.asked.model)
+        return sse.frame(envelope.chunk([]) | {"promptfix": told})
 
 
 class Relay:
@@ -57,6 +67,7 @@ class Relay:
         """Read with `reader`, and answer with `upstream`."""
         self._reader, self._upstream = reader, upstream
         self._settings, self._watch = settings, watch
+        self._worker = Worker("promptfix-edit")
 
     async def answer(self, asked: Asked, stack: AsyncExitStack) -> Response[Any]:
         """Send a request on. What `stack` holds is given back when the response is sent."""
@@ -65,11 +76,11 @@ class Relay:
         looking = asyncio.ensure_future(self._look(asked, mode))
         stack.callback(looking.cancel)
         # Where nothing will be edited the upstream can begin while the prompt is looked at.
-        raw = asked.raw if mode == "detect" else _edited(asked.raw, await looking)
+        raw = asked.raw if mode == "detect" else await self._edited(asked.raw, await looking)
         sent = self._upstream.asked("POST", asked.kind, _headers(asked), raw)
         response = await stack.enter_async_context(sent)
         job = _Job(asked, await looking, started)
-        kind = response.headers.get("content-type", "")
+        kind = response.headers.get("content-type", "").lower()
         if response.status_code == 200 and kind.startswith(sse.MEDIA_TYPE):
             return self._streamed(job, response, stack)
         return self._whole(job, response, await body_of(response))
@@ -86,6 +97,7 @@ class Relay:
 
     async def close(self) -> None:
         """Close the connections."""
+        self._worker.close()
         await self._upstream.close()
 
     def _check(self, asked: Asked) -> None:
@@ -112,6 +124,11 @@ class Relay:
         seen = await self._reader.look(asked.turn.prompt, asked.wishes, mode, asked.model)
         return self._watch.seen(asked, seen)
 
+    async def _edited(self, raw: bytes, seen: Seen | None) -> bytes:
+        if seen is None or seen.trace.repair is None or seen.trace.action != "repaired":
+            return raw
+        return await self._worker.run(partial(edited, raw, seen.trace.repair))
+
     async def _get(self, path: str, headers: Mapping[str, str]) -> Response[Any]:
         async with self._upstream.asked("GET", path, headers) as response:
             content = await body_of(response)
@@ -135,8 +152,8 @@ class Relay:
 
     async def _chunks(self, job: _Job, response: httpx2.Response) -> AsyncGenerator[bytes]:
         try:
-            if job.told is not None:
-                yield b'data: {"choices":[],"promptfix":' + job.told + b"}\n\n"
+            if (told := job.told) is not None:
+                yield job.opening(told)
             async with aclosing(bytes_of(response)) as relayed:
                 async for chunk in relayed:
                     yield chunk
@@ -153,12 +170,6 @@ def _prompts(asked: Asked) -> int:
             return 1
 
 
-def _edited(raw: bytes, seen: Seen | None) -> bytes:
-    if seen is None or seen.trace.repair is None or seen.trace.action != "repaired":
-        return raw
-    return edited(raw, seen.trace.repair)
-
-
 def _headers(asked: Asked) -> dict[str, str]:
     return {**asked.headers, "content-type": JSON, "x-request-id": asked.id}
 
@@ -168,7 +179,7 @@ def _relayed(
     content: bytes,
     decoded: object,
     headers: dict[str, str],
-    told: bytes | None = None,
+    told: replies.Json | None = None,
 ) -> Response[Any]:
     """Hand on a whole response, its errors in OpenAI's shape. Raises ModelError if it is none."""
     status = response.status_code
@@ -177,16 +188,16 @@ def _relayed(
     if 300 <= status < 400 or status < 200:
         raise ModelError(f"the upstream answered with status {status}; correct its address")
     if status >= 400:
-        content = (
-            content if (wrong := fault(status, decoded)) is None else json.dumps(wrong).encode()
-        )
+        wrong = fault(status, content, decoded)
+        content = content if wrong is None else json.dumps(wrong).encode()
         return Response(content, status_code=status, headers=headers, media_type=JSON)
     if not isinstance(decoded, dict):
         raise ModelError(
             "the upstream's answer is no JSON object; ask again, or correct its address"
         )
     if told is not None and decoded:
-        content = content.rstrip()[:-1] + b',"promptfix":' + told + b"}"
+        own = json.dumps(told, ensure_ascii=False).encode()
+        content = content.rstrip()[:-1] + b',"promptfix":' + own + b"}"
     return Response(content, status_code=status, headers=headers, media_type=kind)
 
 

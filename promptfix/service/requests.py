@@ -27,6 +27,9 @@ FORBIDDEN = frozenset({"base_url", "api_base"})
 SHAPES = frozenset({"tools", "functions", "response_format", "text"})
 """Fields that describe what the model may write. Names in them are those of its arguments."""
 
+MAX_NAME = 200
+"""Characters of a model's name that are kept."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
@@ -66,8 +69,7 @@ class Asked:
     @property
     def model(self) -> str:
         """The model that it names, or nothing."""
-        name = self.body.get("model") if isinstance(self.body, dict) else None
-        return name if isinstance(name, str) else ""
+        return model_name(self.body.get("model") if isinstance(self.body, dict) else None)
 
 
 def read(kind: Kind, raw: bytes, headers: Mapping[str, str], request_id: str) -> Asked:
@@ -119,6 +121,11 @@ def refuse_addresses(body: object, headers: Mapping[str, str]) -> None:
     named = {name.lower().removeprefix("x-").replace("-", "_") for name in headers}
     if found := next(iter(FORBIDDEN & (named | set(_keys(body)))), None):
         raise Refused(f"{found} is not taken from requests; leave it out", param=found)
+
+
+def model_name(given: object) -> str:
+    """A model's name as it is compared and kept: short, and UTF-8, which JSON need not be."""
+    return given[:MAX_NAME].encode(errors="replace").decode() if isinstance(given, str) else ""
 
 
 def check_answers(prompts: int, n: float, most: int) -> None:

@@ -6,6 +6,7 @@ defaults.
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -117,11 +118,22 @@ class ServiceSettings(BaseSettings):
         found = from_file(config, SERVICE, set(cls.model_fields), PREFIX)
         return gathered(cls, found | chosen)
 
-    @field_validator("traces", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
     def _none(cls, given: object) -> object:
         """TOML knows no null, and leaving it out is the default."""
         return None if given == NONE else given
+
+    @field_validator("upstream")
+    @classmethod
+    def _plain(cls, upstream: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if upstream and (upstream.query is not None or upstream.fragment is not None):
+            raise ValueError("paths are put behind it; give it up to its /v1, without ? or #")
+        return upstream
+
+    @field_serializer("upstream", when_used="json")
+    def _masked(self, upstream: AnyHttpUrl | None) -> str | None:
+        return re.sub("//[^/@]*@", "//**********@", str(upstream)) if upstream else None
 
     @field_serializer("traces", when_used="json")
     def _said(self, traces: Path | None) -> str:

@@ -14,7 +14,6 @@ from promptfix.service.failures import within_stream
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 DONE = b"data: [DONE]\n\n"
-COMMENT = b": keep-alive\n\n"
 
 
 class Streamed(Stream):
@@ -50,6 +49,14 @@ class Streamed(Stream):
 def frame(data: Any) -> bytes:
     """One event."""
     return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+
+
+def comment(text: str) -> bytes:
+    """A line that clients pass over."""
+    return f": {text}\n\n".encode()
+
+
+COMMENT = comment("keep-alive")
 
 
 async def kept_alive(

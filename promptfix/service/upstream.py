@@ -20,6 +20,8 @@ RETURNED = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "
             "openai-processing-ms", "openai-version")  # fmt: skip
 """Headers of the upstream that come back, beside those that begin as below."""
 RETURNED_PREFIX = "x-ratelimit-"
+MAX_SAID = 300
+"""Characters that are told of an error in no known shape."""
 IDLE_SECONDS = 4.0
 """How long an idle connection is kept: less than the five seconds after which many servers close
 theirs, so that no request meets a connection that is just being closed."""
@@ -90,9 +92,12 @@ async def body_of(response: httpx2.Response) -> bytes:
 
 
 async def bytes_of(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """A response as it comes, byte for byte. Raises ModelTimeout or ModelError."""
+    """A response as it comes, byte for byte, but for a coding that nobody asked for.
+
+    Raises ModelTimeout or ModelError.
+    """
     with _one_error():
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             yield chunk
 
 
@@ -105,15 +110,22 @@ def returned(response: httpx2.Response) -> dict[str, str]:
     }
 
 
-def fault(status: int, decoded: object) -> Fault | None:
+def fault(status: int, content: bytes, decoded: object) -> Fault | None:
     """An upstream's error in OpenAI's shape; None if it has that shape already."""
     match decoded:
         case {"error": {"message": str()}}:
             return None
+        case [{"error": {"message": str(message)}}, *_]:
+            said = message
+        case {"detail": [{"msg": str(message), **rest}, *_]}:
+            where = rest.get("loc")
+            steps = where if isinstance(where, list) else []
+            said = ": ".join(filter(None, [".".join(map(str, steps)), message]))
         case {"error": str(message)} | {"detail": str(message)} | {"message": str(message)}:
             said = message
         case _:
-            said = f"the upstream answered with status {status}"
+            text = " ".join(content.decode(errors="replace").split())[:MAX_SAID]
+            said = ": ".join(filter(None, [f"the upstream answered with status {status}", text]))
     return shape(said, status, "upstream_error")
 
 

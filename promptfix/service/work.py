@@ -17,9 +17,12 @@ from promptfix.service.failures import Refused, invalid
 from promptfix.service.requests import Asked, Kind, Wishes
 
 Text = Annotated[str, Field(min_length=1)]
+Stop = Annotated[str, Field(min_length=1, max_length=256)]
 Ids = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 Limit: TypeAlias = Annotated[int, Field(ge=1)] | None
 DEFAULT_TOKENS = 512
+COLDEST = 1e-5
+"""Below this temperature the likeliest token is taken: dividing by it would give no numbers."""
 
 _NOT_HERE: dict[str, tuple[object, ...]] = {
     "tools": (None, []),
@@ -81,7 +84,8 @@ class Request(BaseModel):
     """None is 0, unlike OpenAI's 1: what was measured was measured on the likeliest answer."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**62)
-    stop: Text | list[Text] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
+    """Bounded, since all of them are looked for after each token."""
     n: int | None = Field(default=None, ge=1)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -95,10 +99,10 @@ class Request(BaseModel):
 
     def sampling(self, tokens: int | None, most: int | None, logprobs: int | None) -> Sampling:
         """How to write an answer of so many tokens, of `most` at most."""
-        most = most or DEFAULT_TOKENS
+        most, temperature = most or DEFAULT_TOKENS, self.temperature or 0.0
         return Sampling(
             max_tokens=max(1, min(most if tokens is None else tokens, most)),
-            temperature=self.temperature or 0.0,
+            temperature=temperature if temperature >= COLDEST else 0.0,
             top_p=self.top_p or 1.0,
             stop=tuple([self.stop] if isinstance(self.stop, str) else self.stop or []),
             seed=self.seed,

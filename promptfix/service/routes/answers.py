@@ -1,8 +1,10 @@
 """POST /v1/chat/completions, /v1/completions and /v1/responses."""
 
 import asyncio
-from collections.abc import Coroutine
+import gc
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from litestar import Response, post
@@ -16,6 +18,9 @@ from promptfix.service.spec import ANSWERS, asks
 from promptfix.service.sse import Streamed
 from promptfix.service.state import Service
 from promptfix.service.work import ChatRequest, CompletionRequest, ResponsesRequest
+
+LARGE = 1_000_000
+"""Bytes of a request that are more than the event loop should wait for."""
 
 
 @post("/chat/completions", status_code=200, operation_class=asks(ChatRequest), responses=ANSWERS)
@@ -39,17 +44,33 @@ async def responses(request: AnyRequest, service: NamedDependency[Service]) -> R
 async def _answer(kind: Kind, request: AnyRequest, service: Service) -> Response[Any]:
     name = begin(request)
     try:
-        asked = requests.read(kind, await request.body(), dict(request.headers), name)
-        return await _unless_gone(request, _let_in(asked, service))
+        raw, headers = await request.body(), dict(request.headers)
+        read = partial(requests.read, kind, raw, headers, name)
+        return await _unless_gone(request, _let_in(read, service, large=len(raw) > LARGE))
     except Exception as error:
         service.watch.broken(error)
         raise
 
 
-async def _let_in(asked: Asked, service: Service) -> Response[Any]:
+async def _let_in(read: Callable[[], Asked], service: Service, *, large: bool) -> Response[Any]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(service.gate.place())
+        asked = await service.spare.run(partial(_uninterrupted, read)) if large else read()
         return await service.backend.answer(asked, stack)
+
+
+def _uninterrupted(read: Callable[[], Asked]) -> Asked:
+    """Read without the garbage collector, which would look through what was read again and again.
+
+    In another thread too nothing else runs while it does, or while JSON is decoded.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        return read()
+    finally:
+        if was:
+            gc.enable()
 
 
 async def _unless_gone(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from promptfix.chatbody import Turn, last_turn
 from promptfix.records import Trace
 from promptfix.service import replies
-from promptfix.service.requests import Wishes
+from promptfix.service.requests import Wishes, model_name
 from promptfix.service.routes.named import AnyRequest, begin
 from promptfix.service.spec import ERRORS
 from promptfix.service.state import Service
@@ -73,7 +73,7 @@ async def guardrail(
     name = begin(request)
     if (turn := data.turn) is None:
         return Response(Verdict(action="NONE", texts=data.texts), headers=replies.headers(None))
-    prompt, model = turn.prompt, data.model or ""
+    prompt, model = turn.prompt, model_name(data.model)
     answers = None if model == service.model else model
     mode = service.reader.mode(data.wishes.mode, prompt.text, answers)
     seen = await service.reader.look(prompt, data.wishes, mode, answers)

@@ -71,8 +71,8 @@ async def repair(
 def _answers(model: str | None, service: Service) -> str | None:
     """Which model will answer; None is the one that is loaded here."""
     if service.settings.upstream:
-        return model or ""
-    return None if model == service.model else model
+        return requests.model_name(model)
+    return None if model in {None, service.model} else requests.model_name(model)
 
 
 @post("/tokenize", status_code=200, responses=ERRORS)
