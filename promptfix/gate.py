@@ -59,6 +59,8 @@ def _overclaimed(shelf: Shelf, detector: Detector) -> Iterator[tuple[str, str, s
         message = f"it was measured with the note {measurement.annotation}, which is not made here"
         yield "$.status", message, "restore annotations/measured, or mine it again"
     cases = recording.detectors.get(detector.stamp) if recording else None
+    if cases and not passes(cases):
+        return  # which is said of the recording
     lexical = detector.scope == "lexical"
     if not earned(measurement, cases, lexical=lexical).reaches(detector.status):
         why = doubts(measurement, cases) or reasons(measurement, cases, lexical=lexical)
