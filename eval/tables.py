@@ -188,8 +188,16 @@ def controls() -> str:
         found = result(name)
         over = _gain(found, "gain_over_placebo")
         told = [_flips(found["gates"][gate]) for gate in ("sae", "dense", "random-sae")]
-        rows.append((words, found["best_placebo"]["name"], over, *told))
-    return table((*columns, "SAE gate", "dense probe", "random SAE"), rows)
+        rows.append((words, found["best_placebo"]["name"], over, _lead_at_most(found), *told))
+    return table((*columns, "at most", "SAE gate", "dense probe", "random SAE"), rows)
+
+
+def _lead_at_most(found: dict[str, Any]) -> str:
+    """What a gate that knows what each note will do would gain over the best placebo."""
+    perfect = found["gates"].get("perfect")
+    if perfect is None:
+        return ""
+    return f"{100 * (found['plain'] + perfect['gain'] - found['best_placebo']['value']):+.1f}"
 
 
 def sets(task: str) -> str:
@@ -238,6 +246,15 @@ def shortcuts() -> str:
         ("right with the question cut off", without, n),
     ]
     return table(("word problems", "", "of"), rows)
+
+
+def misleading() -> str:
+    """Notes that are false on problems written to mislead."""
+    rows = [
+        (kind, row["notes"], share(row["false"], row["notes"]))
+        for kind, row in result("misleading")["kinds"].items()
+    ]
+    return table(("misunderstanding", "notes", "false (95 % interval)"), rows)
 
 
 def goals() -> str:
@@ -326,6 +343,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "math-sets": partial(sets, "math"),
     "math-kinds": partial(kinds, "math"),
     "shortcuts": shortcuts,
+    "misleading": misleading,
     "direct": direct,
     "math": partial(evaluation, "math"),
     "metaphor": partial(evaluation, "metaphor"),

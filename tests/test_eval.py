@@ -13,6 +13,7 @@ from eval.breakdown import by_kind, by_lemma, by_training, reliability
 from eval.gates import own_scores
 from eval.items import Sets
 from eval.mini_abilities import lemmatised
+from eval.misleading import reached
 from eval.probes import bag, learnt, searched
 from eval.results import arm_row, gate_row, summary
 from eval.run import never_wrong
@@ -304,6 +305,15 @@ def test_tables_and_plots_are_made_from_a_result(tmp_path, monkeypatch):
     found["gates"]["sae"] = found["gates"]["dense"]
     assert "score 2.00, n 1" in plots.reliability(found)
     assert plots.flips(found).count("<rect") == 2
+
+
+def test_a_note_is_true_if_the_answer_can_be_reached_as_it_says():
+    """In the order of the steps, with all of the numbers and no other."""
+    steps = {"operations": "sum, quotient", "every": "12 and 8 and 4"}
+    assert 5.0 in reached("wrong-steps", steps)
+    assert 14.0 not in reached("wrong-steps", steps)
+    assert reached("difference-asked", {"first": "9", "second": "two"}) == [7.0, -7.0]
+    assert 18.0 in reached("extra-step", {"pair": "9 and 2"})
 
 
 def test_the_ceiling_of_all_gates_repairs_what_can_be_and_harms_nothing():
