@@ -159,7 +159,11 @@ class _Rules:
         return [hit(int(at)) for at in np.flatnonzero(fires)], [hit(at) for at in closest.values()]
 
     def scores(self, units: _Units) -> _Scores:
-        """Score the detectors that have a live term."""
+        """Score the detectors that have a live term.
+
+        Unit and detector are made one number, so that sorting brings together what is to be added
+        up: with two detectors, the terms of detector 1 in unit 3 have the key 3 * 2 + 1 = 7.
+        """
         width, count = len(units.readout), len(self.detectors)
         source, owner, value = self._user.live(units.keys % max(width, 1), units.values)
         key = (units.keys // max(width, 1))[source] * count + owner
