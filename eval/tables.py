@@ -193,9 +193,12 @@ def controls() -> str:
 
 
 def _lead_at_most(found: dict[str, Any]) -> str:
-    """What a gate that knows what each note will do would gain over the best placebo."""
+    """What a gate that knows what each note will do would gain over the best placebo.
+
+    Nothing where promptfix edits no prompt, and its rate is that of all gates.
+    """
     perfect = found["gates"].get("perfect")
-    if perfect is None:
+    if perfect is None or not perfect["chosen"]:
         return ""
     return f"{100 * (found['plain'] + perfect['gain'] - found['best_placebo']['value']):+.1f}"
 
