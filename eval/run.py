@@ -35,6 +35,8 @@ from promptfix.pipeline import Pipeline
 from promptfix.tasks import Item, Task
 
 ARMS = ("promptfix", *arms.PLACEBOS, "oracle")
+DTYPE = "auto"
+"""As mining has it where nothing else is said, whose answers are shared."""
 
 
 def repaired_by(
@@ -182,10 +184,11 @@ def main() -> None:
         detectors=options.detectors,
         annotations=options.annotations,
         edit_from=options.edit_from,
+        dtype=DTYPE,
     )
     sets = gather(options.task, options.data, options.mined, data_folder(), options.sample)
     lens = pipeline.library.lenses[pipeline.microscope.lens]
-    asker = Asker(pipeline.model.network, options.cache / answers_file(lens, "auto"))
+    asker = Asker(pipeline.model.network, options.cache / answers_file(lens, DTYPE))
     result, sent = evaluate(pipeline, options.sae, asker, sets, options.arms, options.seed)
     name = options.name or options.task
     about = {"library": pipeline.library.digest, "lens": pipeline.microscope.lens}

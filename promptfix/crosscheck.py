@@ -197,7 +197,7 @@ class Shelf:
                 a.report(path, "$.template", message, remedy)
 
 
-def chosen(
+def best_annotation(
     annotations: Iterable[Annotation],
     uplifts: Mapping[tuple[str, str], Uplift],
     misunderstanding: str,

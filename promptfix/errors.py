@@ -80,3 +80,8 @@ class ModelTimeout(ModelError):  # noqa: N818
 
 class PromptfixWarning(UserWarning):
     """Something goes on, though perhaps not as it should; issued with `warnings.warn`."""
+
+
+def brief(text: str, most: int = 300) -> str:
+    """What another program says of an error: on one line, cut."""
+    return " ".join(text.split())[:most]

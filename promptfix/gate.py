@@ -6,7 +6,7 @@ A library is used without asking this; `promptfix check` and the tests ask.
 from collections.abc import Iterator
 
 from promptfix.cases import digest, passes, tally
-from promptfix.crosscheck import Shelf, chosen
+from promptfix.crosscheck import Shelf, best_annotation
 from promptfix.errors import Problem
 from promptfix.evidence import doubts, earned, reasons
 from promptfix.formats import Case, Detector, Status
@@ -54,7 +54,7 @@ def _overclaimed(shelf: Shelf, detector: Detector) -> Iterator[tuple[str, str, s
     if measurement is None or not detector.status.reaches(Status.measured):
         return
     notes = shelf.annotations.values()
-    made = chosen(notes, shelf.uplifts, detector.misunderstanding, detector.lens)
+    made = best_annotation(notes, shelf.uplifts, detector.misunderstanding, detector.lens)
     if made and made.stamp != measurement.annotation:
         message = f"it was measured with the note {measurement.annotation}, which is not made here"
         yield "$.status", message, "restore annotations/measured, or mine it again"

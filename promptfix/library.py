@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from promptfix import gate
-from promptfix.crosscheck import Shelf, chosen
+from promptfix.crosscheck import Shelf, best_annotation
 from promptfix.datafiles import violations
 from promptfix.errors import LibraryError, Problem
 from promptfix.formats import (
@@ -60,8 +60,8 @@ class Library:
         return tuple(det for det in mine if det.status is not Status.retired)
 
     def annotation_for(self, misunderstanding: str, lens: str) -> Annotation | None:
-        """The annotation that answers a misunderstanding on a lens: see crosscheck.chosen."""
-        return chosen(self.annotations, self.uplifts, misunderstanding, lens)
+        """The annotation that answers a misunderstanding on a lens: that with the best uplift."""
+        return best_annotation(self.annotations, self.uplifts, misunderstanding, lens)
 
     def uplift(self, annotation: Annotation, lens: str) -> float | None:
         """Net share of prompts that the annotation turned right on a lens; None: unmeasured."""

@@ -24,7 +24,7 @@ from transformers.utils import logging
 
 from promptfix.caches import Cache, flexible, fork
 from promptfix.chat import Tokenizer, check_template
-from promptfix.errors import MicroscopeError, PromptfixWarning, PromptTooLong
+from promptfix.errors import MicroscopeError, PromptfixWarning, PromptTooLong, brief
 from promptfix.hooks import Tap
 from promptfix.hub import model_folder
 
@@ -177,7 +177,7 @@ def load_network(folder: Path | str, device: str = "auto", dtype: Dtype = "auto"
         model = _load_model(path, device, dtype)
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = brief(str(error))
         raise MicroscopeError(
             f"the model in {path} cannot be loaded ({reason}); restore its files: weights are read "
             "from safetensors only, and code that comes with a model is never run"

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from promptfix.errors import ModelError
+from promptfix.errors import ModelError, brief
 from promptfix.records import Answer, Prompt
 
 SYSTEM = (
@@ -24,8 +24,6 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 """Statuses after which it is worth asking again."""
 LONGEST_WAIT = 60.0
 """Seconds."""
-MAX_SAID = 300
-"""Characters that are told of what a server says of an error."""
 
 
 class RemoteModel:
@@ -79,8 +77,8 @@ class RemoteModel:
                 continue
             if response.status_code == 200:
                 return response
-            told = " ".join(response.text.split())[:MAX_SAID]
-            reason = ": ".join(filter(None, [f"status {response.status_code}", told]))
+            said = f"status {response.status_code}", brief(response.text)
+            reason = ": ".join(filter(None, said))
             if response.status_code not in BUSY:
                 break
         raise ModelError(f"{self._url} gave no answer ({reason}); see that it runs, and run again")

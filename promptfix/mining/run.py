@@ -110,7 +110,8 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
     proven = [p for task, seen in found.items() for p in _proven(bench, sample, task, seen, log)]
     bench.writer.add_lens()
     written = [bench.writer.write(p) for p in proven]
-    tried = [a for a in bench.library.annotations if found[a.task].kept]
+    spared = _spared(bench, found)
+    tried = [a for a in bench.library.annotations if a.task not in spared]
     bench.writer.forget_others([p.candidate for p in proven], tried)
     recordings = record(bench.microscope, load_library(job.out, job.annotations))
     write(recordings, job.out)
@@ -123,8 +124,16 @@ def run(job: Job, log: Callable[[str], object] = print) -> list[Detector]:
         why = doubts(measurement, cases) or reasons(measurement, cases, lexical=lexical)
         log(f"{settled.id}: {'; '.join([settled.status.value, *why])}")
         detectors.append(settled)
-    bench.writer.sidecar(_report(sample, found), monotonic() - began)
+    bench.writer.sidecar(_report(sample, found), spared, monotonic() - began)
     return detectors
+
+
+def _spared(bench: Bench, found: Mapping[Task, Found]) -> set[Task]:
+    """The tasks for which nothing was found, and which keep the detectors that they had."""
+    library, lens = bench.library, bench.writer.lens
+    had = {detector.misunderstanding for detector in library.detectors if detector.lens == lens}
+    known = {a.task for a in library.annotations if a.misunderstanding in had}
+    return {task for task in TASKS if task in known and not found[task].kept}
 
 
 def _bench(job: Job) -> Bench:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -196,9 +197,15 @@ class Writer:
         for name in {annotation.id for annotation in tried} - noted:
             (self.annotations / "measured" / f"{name}.{self.lens}.json").unlink(missing_ok=True)
 
-    def sidecar(self, report: Mapping[str, Any], seconds: float) -> None:
-        """Write what was looked for, and, apart from it, when, where and with what versions."""
-        write_json(self.detectors / f"{self.lens}{REPORT}", report)
+    def sidecar(self, report: Mapping[str, Any], spared: Collection[str], seconds: float) -> None:
+        """Write what was looked for, and, apart from it, when, where and with what versions.
+
+        Of the spared tasks the account stays that belongs to their detectors.
+        """
+        file = self.detectors / f"{self.lens}{REPORT}"
+        before = json.loads(file.read_text("utf-8"))["tasks"] if file.exists() else {}
+        stays = {task: told for task, told in before.items() if task in spared}
+        write_json(file, {**report, "tasks": report["tasks"] | stays})
         packages = ("promptfix", "torch", "transformers", "numpy", "scipy")
         about = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx2
 
-from promptfix.errors import ModelError, ModelTimeout
+from promptfix.errors import ModelError, ModelTimeout, brief
 from promptfix.service.failures import Fault, shape
 from promptfix.service.settings import ServiceSettings
 
@@ -20,8 +20,6 @@ RETURNED = ("content-type", "retry-after", "retry-after-ms", "x-should-retry", "
             "openai-processing-ms", "openai-version")  # fmt: skip
 """Headers of the upstream that come back, beside those that begin as below."""
 RETURNED_PREFIX = "x-ratelimit-"
-MAX_SAID = 300
-"""Characters that are told of an error in no known shape."""
 IDLE_SECONDS = 4.0
 """How long an idle connection is kept: less than the five seconds after which many servers close
 theirs, so that no request meets a connection that is just being closed."""
@@ -124,7 +122,7 @@ def fault(status: int, content: bytes, decoded: object) -> Fault | None:
         case {"error": str(message)} | {"detail": str(message)} | {"message": str(message)}:
             said = message
         case _:
-            text = " ".join(content.decode(errors="replace").split())[:MAX_SAID]
+            text = brief(content.decode(errors="replace"))
             said = ": ".join(filter(None, [f"the upstream answered with status {status}", text]))
     return shape(said, status, "upstream_error")
 

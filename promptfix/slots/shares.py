@@ -69,7 +69,7 @@ _BUYING = re.compile(r"(?i)\b(?:can|could)\b.*\b(?:buy|afford|purchase)\b")
 _WEIGHING = re.compile(r"(?i)\b(?:weigh\w*|heavy)\b")
 _LASTING = re.compile(r"(?i)\bhow\s+(?:long|much time)\b(?! (?:is|are|was|were)\b)")
 _LENGTHS = frozenset("mile kilometer meter foot yard km block".split())
-_DURATIONS = frozenset("second minute hour day week month year".split())
+DURATIONS = frozenset("second minute hour day week month year".split())
 _WEIGHTS = frozenset("gram kilogram pound ounce kg ton".split())
 _PEOPLE = frozenset(
     "people person student child kid pupil passenger guest camper worker friend adult visitor"
@@ -159,7 +159,7 @@ def _measured(asked: str) -> frozenset[str]:
     if _WEIGHING.search(asked):
         return _WEIGHTS
     if _LASTING.match(asked):
-        return _DURATIONS
+        return DURATIONS
     many = re.match(r"(?i)how\s+many", asked)
     return MONEY if _PAID.search(asked) and not many else frozenset[str]()
 
@@ -203,7 +203,7 @@ def _asks_holders(asked: _Asked, size: Size) -> bool:
         return asked.noun[-1] not in MONEY
     if asked.noun:
         return stem(asked.noun[-1]) in size.holders and asked.noun[-1] != size.told.head
-    return bool(_LASTING.match(asked.text)) and bool(size.holders & set(map(stem, _DURATIONS)))
+    return bool(_LASTING.match(asked.text)) and bool(size.holders & set(map(stem, DURATIONS)))
 
 
 def _fits(total: Told, size: Told) -> bool:
@@ -234,7 +234,7 @@ def _is_spread(text: str, total: Told, groups: Told) -> bool:
     if total.head in MONEY:
         return bool(_SPENT.search(text)) and not _VAGUE.search(text)
     # Two workers are faster than one: their time is no sum of theirs.
-    return total.head not in _DURATIONS - {groups.head} or bool(_ALL.search(text))
+    return total.head not in DURATIONS - {groups.head} or bool(_ALL.search(text))
 
 
 def _of_the_same(total: Size, groups: Size) -> bool:

@@ -10,7 +10,7 @@ from promptfix.slots.counting import only_one_is_asked
 from promptfix.slots.lemmas import singular
 from promptfix.slots.numerals import about_roman
 from promptfix.slots.operations import operation
-from promptfix.slots.shares import COMPANY
+from promptfix.slots.shares import COMPANY, DURATIONS
 from promptfix.slots.twofold import two_steps
 from promptfix.slots.units import PARTS, UNITS, tells_smaller
 from promptfix.slots.words import (
@@ -32,8 +32,7 @@ _HIDDEN = re.compile(
     r"percent|dozens?|another|both|average|every|per|consecutive)\b|%|\d/\d|\d\.\d"
 )
 """Words that hide a number, or a second step."""
-_DURATIONS = frozenset("second minute hour day week month year".split())
-_RATE = re.compile(rf"\ban? ({'|'.join(sorted(_DURATIONS))})\b")
+_RATE = re.compile(rf"\ban? ({'|'.join(sorted(DURATIONS))})\b")
 _SIZED = re.compile(rf"(?i)\b(?:{'|'.join(SMALL + TENS)})-[a-z]")
 """A third number, in the word for a thing: "five-dollar bills"."""
 _AGAIN = re.compile(
@@ -131,7 +130,7 @@ def two_numbers(text: str, span: Span | None, tables: Tables) -> dict[str, str] 
 
 def _is_other_unit(text: str, given: Sequence[Quantity]) -> bool:
     """Whether so much goes on "a minute" for a number of hours."""
-    times = {quantity.key[-1] for quantity in given if quantity.key} & _DURATIONS
+    times = {quantity.key[-1] for quantity in given if quantity.key} & DURATIONS
     return any(times - {found[1]} for found in _RATE.finditer(text))
 
 
