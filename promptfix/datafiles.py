@@ -121,7 +121,7 @@ class Reader:
 
     def name(self, path: Path) -> str:
         """The name of a file in messages and in the digest."""
-        return f"{self.label}/{path.relative_to(self.root).as_posix()}"
+        return (Path(self.label) / path.relative_to(self.root)).as_posix()
 
 
 def find(folder: str, chosen: Path | None = None) -> Path:
